@@ -1,0 +1,38 @@
+// Starts a program of this project in the environment that TensorFlow wants.
+import { spawn } from 'node:child_process';
+import readline from 'node:readline';
+import { root, runtimeEnvironment } from './environment.mjs';
+
+// Two lines that TensorFlow 2.21 writes when it is loaded, at any log level.
+const NOISE =
+  /^WARNING: All log messages before absl|port\.cc:\d+\] oneDNN custom operations are on/;
+
+/**
+ * Runs `program` from the project's root and resolves to its exit code. Standard error passes through
+ * here, less TensorFlow's two lines; signals are handed on.
+ *
+ * @param {{ env?: Record<string, string>, cwd?: string }} options
+ */
+export function launch(program, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd: options.cwd ?? root,
+      env: { ...runtimeEnvironment(), ...options.env },
+      stdio: ['inherit', 'inherit', 'pipe'],
+    });
+    readline.createInterface({ input: child.stderr }).on('line', (line) => {
+      if (!NOISE.test(line)) process.stderr.write(`${line}\n`);
+    });
+    // On Ctrl-C the terminal signals the child too: it decides when to end, and this process waits.
+    const onInterrupt = () => {};
+    const onTerminate = () => child.kill('SIGTERM');
+    process.on('SIGINT', onInterrupt);
+    process.on('SIGTERM', onTerminate);
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      process.removeListener('SIGINT', onInterrupt);
+      process.removeListener('SIGTERM', onTerminate);
+      resolve(code ?? (signal === 'SIGINT' ? 130 : 143));
+    });
+  });
+}

@@ -1,0 +1,20 @@
+// node scripts/run.mjs FILE.ts [ARG…]: sets up what is missing, then runs a TypeScript file of the project.
+import path from 'node:path';
+import { root } from './environment.mjs';
+import { launch } from './launch.mjs';
+import { fail, setup } from './setup.mjs';
+
+const [file, ...args] = process.argv.slice(2);
+// Files that the user names are relative to where the user is, and npm changes to the root.
+const cwd = process.env.INIT_CWD ?? process.cwd();
+try {
+  await setup();
+  const tsx = path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
+  process.exitCode = await launch(
+    process.execPath,
+    ['--import', tsx, path.join(root, file), ...args],
+    { cwd },
+  );
+} catch (error) {
+  fail(error);
+}

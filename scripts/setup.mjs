@@ -1,0 +1,131 @@
+// Makes the project ready on this machine, and does nothing when it is. See --help.
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { root } from './environment.mjs';
+import { missing, SetupError, setupSteps } from './steps.mjs';
+
+const HELP = `Usage: npm run setup [-- --device cpu|gpu|auto]
+
+Installs what is missing: npm packages, a Python environment with TensorFlow and JupyterLab, the
+TensorFlow binding, the Jupyter kernel. Does nothing when nothing is missing or changed.
+
+  --device   which TensorFlow: cpu, gpu (CUDA), or auto: gpu where there is an NVIDIA driver.
+             The choice is remembered. The variable TUTORIAL_DEVICE does the same.
+  --help     this text
+
+The variable PYTHON names the Python to build the environment from.`;
+
+/** Runs what is not done yet. Everything is said on standard error. */
+export async function setup(device = process.env.TUTORIAL_DEVICE) {
+  const nodeMajor = Number(process.versions.node.split('.')[0]);
+  if (nodeMajor < 20) {
+    throw missing(
+      `Node 20 or newer, and this is ${process.version}`,
+      'nodejs   (Debian 13, Ubuntu 25.04; older ones: nodejs.org/en/download)',
+      'nodejs22',
+      'node',
+    );
+  }
+  if (device !== undefined && !['cpu', 'gpu', 'auto'].includes(device)) {
+    throw new SetupError(`device is '${device}', want cpu, gpu or auto`);
+  }
+  let steps = setupSteps(device);
+  if (steps.every((step) => step.isDone())) return false;
+  const unlock = await lock();
+  try {
+    steps = setupSteps(device); // another process may have done it meanwhile
+    for (const step of steps) if (!step.isDone()) await step.needs();
+    for (const step of steps) {
+      if (step.isDone()) continue;
+      const started = performance.now();
+      const stop = tick(step.name, started);
+      try {
+        await step.run();
+      } finally {
+        stop();
+      }
+      say(`  ✓ ${step.name}: ${seconds(started)} s`);
+    }
+  } finally {
+    unlock();
+  }
+  return true;
+}
+
+/** Says what is being done: on a terminal with the seconds counting. */
+function tick(name, started) {
+  if (!process.stderr.isTTY) {
+    say(`  … ${name}`);
+    return () => {};
+  }
+  const draw = () => process.stderr.write(`\r  … ${name}: ${seconds(started)} s`);
+  draw();
+  const timer = setInterval(draw, 1000);
+  return () => {
+    clearInterval(timer);
+    process.stderr.write('\r\x1b[2K');
+  };
+}
+
+/** Two set-ups at once would take each other's files apart: the second one waits. */
+async function lock() {
+  const file = path.join(root, '.setup.lock');
+  let waiting = false;
+  for (;;) {
+    try {
+      fs.writeFileSync(file, String(process.pid), { flag: 'wx' });
+      const unlock = () => fs.rmSync(file, { force: true });
+      process.once('exit', unlock);
+      for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
+      return unlock;
+    } catch (error) {
+      if (error.code !== 'EEXIST')
+        throw new SetupError(`${file} cannot be written: ${error.message}`);
+    }
+    const owner = Number(fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : 0);
+    if (!isAlive(owner)) {
+      fs.rmSync(file, { force: true });
+      continue;
+    }
+    if (!waiting) say(`  … another set-up (process ${owner}) is running; waiting for it`);
+    waiting = true;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+function isAlive(pid) {
+  if (!pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+const seconds = (started) => ((performance.now() - started) / 1000).toFixed(0);
+const say = (line) => process.stderr.write(`${line}\n`);
+
+/** Ends the process with one plain message; a stack is shown for defects only. */
+export function fail(error) {
+  say(error instanceof SetupError ? `error: ${error.message}` : error.stack);
+  process.exit(1);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const args = process.argv.slice(2);
+  if (args.includes('--help') || args.includes('-h')) {
+    console.log(HELP);
+  } else {
+    const device = args[0] === '--device' ? args[1] : args[0]?.match(/^--device=(.*)$/)?.[1];
+    const known =
+      args.length === 0 ||
+      (device !== undefined && args.length === (args[0] === '--device' ? 2 : 1));
+    if (!known) fail(new SetupError(`unknown option '${args.join(' ')}'; see --help`));
+    setup(device).then(
+      (changed) => console.log(changed ? 'Ready.' : 'Ready: nothing to do.'),
+      fail,
+    );
+  }
+}

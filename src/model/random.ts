@@ -1,0 +1,42 @@
+/**
+ * Random tensors from TensorFlow's counter-based generator (Philox): the same two numbers give the
+ * same tensor in every process, and nothing is drawn in JavaScript.
+ */
+import { nativeBackend, tf, typeAttribute } from '../tf';
+
+/** float32 of `shape`, uniform in [low, high), from `seed` and `stream`; the caller disposes it. */
+export function uniform(
+  shape: number[],
+  low: number,
+  high: number,
+  seed: number,
+  stream: number,
+): tf.Tensor {
+  return tf.tidy(() =>
+    stateless('StatelessRandomUniform', shape, seed, stream)
+      .mul(high - low)
+      .add(low),
+  );
+}
+
+/** float32 of `shape`, normal around 0, from `seed` and `stream`; the caller disposes it. */
+export function normal(
+  shape: number[],
+  standardDeviation: number,
+  seed: number,
+  stream: number,
+): tf.Tensor {
+  return tf.tidy(() =>
+    stateless('StatelessRandomNormal', shape, seed, stream).mul(standardDeviation),
+  );
+}
+
+function stateless(op: string, shape: number[], seed: number, stream: number): tf.Tensor {
+  const attributes = [
+    typeAttribute('dtype', 'float32'),
+    typeAttribute('T', 'int32'),
+    typeAttribute('Tseed', 'int32'),
+  ];
+  const inputs = [tf.tensor1d(shape, 'int32'), tf.tensor1d([seed, stream], 'int32')];
+  return nativeBackend().executeSingleOutput(op, attributes, inputs);
+}

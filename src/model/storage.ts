@@ -1,0 +1,104 @@
+/** A model as a folder: `model.json` and `weights.bin`, the format of tfjs, which browsers load too. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { InputError, messageOf } from '../errors';
+import { tf } from '../tf';
+import './dropout'; // so that a saved `Dropout` comes back as ours
+
+interface ModelFile {
+  modelTopology?: unknown;
+  weightsManifest?: { paths: string[]; weights: { shape: number[]; dtype: string }[] }[];
+}
+
+/**
+ * Saves `model` as the folder `folder`. It appears there whole or not at all: everything is written
+ * beside it first and then renamed. A model that is there already is replaced.
+ */
+export async function saveModel(model: tf.LayersModel, folder: string): Promise<void> {
+  const target = path.resolve(folder);
+  const temporary = `${target}.${process.pid}.tmp`;
+  try {
+    fs.mkdirSync(path.dirname(target), { recursive: true });
+    await model.save(`file://${temporary}`);
+    fs.rmSync(target, { recursive: true, force: true });
+    fs.renameSync(temporary, target);
+  } catch (error) {
+    fs.rmSync(temporary, { recursive: true, force: true });
+    throw new InputError(`${folder}: the model cannot be saved: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * Loads a model from its folder, or from a run folder that holds one as `model/`.
+ * The caller disposes it. Throws InputError when there is none, or it is damaged or no classifier.
+ */
+export async function loadModel(folder: string): Promise<tf.LayersModel> {
+  const directory = modelFolder(folder);
+  checkFiles(directory);
+  let model: tf.LayersModel;
+  try {
+    model = await tf.loadLayersModel(`file://${path.join(directory, 'model.json')}`);
+  } catch (error) {
+    throw new InputError(`${directory}: not a model that can be loaded: ${messageOf(error)}`);
+  }
+  const input = model.inputs[0].shape;
+  const output = model.outputs[0].shape;
+  if (input.length !== 4 || input[1] === null || input[1] !== input[2] || output.length !== 2) {
+    model.dispose();
+    throw new InputError(
+      `${directory}: takes [${input}] and gives [${output}], want square images in and classes out`,
+    );
+  }
+  return model;
+}
+
+/** Height and width of the images that a model takes. */
+export function inputSizeOf(model: tf.LayersModel): number {
+  return model.inputs[0].shape[1] as number;
+}
+
+function modelFolder(folder: string): string {
+  if (!fs.existsSync(folder)) {
+    throw new InputError(
+      `${folder}: no such folder. 'npm run train' makes a model, in runs/NAME/model`,
+    );
+  }
+  for (const candidate of [folder, path.join(folder, 'model')]) {
+    if (fs.existsSync(path.join(candidate, 'model.json'))) return candidate;
+  }
+  throw new InputError(`${folder}: not a model: it holds no model.json, nor model/model.json`);
+}
+
+/** tfjs's loader answers damage with an unhelpful error or none, so the sizes are checked before. */
+function checkFiles(directory: string): void {
+  const file = path.join(directory, 'model.json');
+  let description: ModelFile;
+  try {
+    description = JSON.parse(fs.readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new InputError(`${file}: not JSON: ${messageOf(error)}`);
+  }
+  if (!description?.modelTopology || !Array.isArray(description.weightsManifest)) {
+    throw new InputError(
+      `${file}: not a tfjs layers model: no modelTopology or no weightsManifest`,
+    );
+  }
+  for (const group of description.weightsManifest) {
+    const want = group.weights.reduce(
+      (bytes, { shape }) => bytes + 4 * shape.reduce((a, b) => a * b, 1),
+      0,
+    );
+    let found = 0;
+    for (const name of group.paths) {
+      const weights = path.join(directory, name);
+      if (!fs.existsSync(weights))
+        throw new InputError(`${weights}: no such file, and the model needs it`);
+      found += fs.statSync(weights).size;
+    }
+    if (found !== want) {
+      throw new InputError(
+        `${directory}: damaged: ${group.paths} hold ${found} bytes, want ${want}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import type { ImageSet } from '../data/index';
+import type { tf } from '../tf';
+import { type ValidateOptions, type Validation, validate } from '../train/index';
+
+export interface Evaluation extends Validation {
+  /** [actual][predicted], counts of images. */
+  confusion: number[][];
+}
+
+/** Measures `model` on a labelled set: loss, accuracy, predictions, confusion matrix. */
+export async function evaluate(
+  model: tf.LayersModel,
+  set: ImageSet,
+  options: ValidateOptions = {},
+): Promise<Evaluation> {
+  const validation = await validate(model, set, options);
+  return {
+    ...validation,
+    confusion: confusionMatrix(set.labels, validation.predictions, set.classes),
+  };
+}
+
+/** Counts [actual][predicted]. */
+export function confusionMatrix(
+  labels: ArrayLike<number>,
+  predictions: ArrayLike<number>,
+  classes: number,
+): number[][] {
+  const matrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  for (let i = 0; i < labels.length; i++) matrix[labels[i]][predictions[i]]++;
+  return matrix;
+}

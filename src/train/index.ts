@@ -1,0 +1,14 @@
+/** Training: the loss, the optimizer, the loop, and the run folder it ends in. */
+export { AdamW, type AdamWOptions } from './adamw';
+export { countCorrect, crossEntropySum } from './loss';
+export { checkNewRun, type Run, type RunConfig, readRun, writeJson, writeRun } from './run';
+export {
+  type EpochRecord,
+  type History,
+  type StepRecord,
+  type TrainOptions,
+  train,
+  trainableVariables,
+  trainStep,
+} from './trainer';
+export { type ValidateOptions, type Validation, validate } from './validate';

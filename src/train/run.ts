@@ -1,0 +1,96 @@
+/**
+ * A run folder: `config.json` (what was asked for), `history.json` (one record an epoch),
+ * `steps.json` (one record an update), `model/`, and after an evaluation `test.json`.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { InputError, messageOf } from '../errors';
+import { type Initialisation, saveModel } from '../model/index';
+import type { tf } from '../tf';
+import type { EpochRecord, History, StepRecord } from './trainer';
+
+/** What a run was asked to do; whatever else the caller wants to keep may stand beside it. */
+export interface RunConfig {
+  epochs: number;
+  batchSize: number;
+  learningRate: number;
+  weightDecay: number;
+  accumulationSteps: number;
+  trainImages: number;
+  validationImages: number;
+  inputSize: number;
+  initialisation: Initialisation;
+  seed: number;
+  precision: 'float32';
+  data: string;
+}
+
+export interface Run {
+  folder: string;
+  config: RunConfig;
+  history: EpochRecord[];
+  steps: StepRecord[];
+}
+
+/** Throws InputError when `folder` holds a run already, or is a file: training must not overwrite. */
+export function checkNewRun(folder: string): void {
+  if (!fs.existsSync(folder)) return;
+  if (!fs.statSync(folder).isDirectory())
+    throw new InputError(`${folder}: is a file, want a folder`);
+  if (
+    fs.existsSync(path.join(folder, 'config.json')) ||
+    fs.existsSync(path.join(folder, 'model'))
+  ) {
+    throw new InputError(`${folder}: holds a run already. Name another with --run, or delete it`);
+  }
+}
+
+/** Writes a finished run, replacing one that is there. */
+export async function writeRun(
+  folder: string,
+  model: tf.LayersModel,
+  config: RunConfig,
+  history: History,
+): Promise<void> {
+  await saveModel(model, path.join(folder, 'model'));
+  fs.rmSync(path.join(folder, 'test.json'), { force: true }); // it spoke of another model
+  writeJson(path.join(folder, 'history.json'), history.epochs);
+  writeJson(path.join(folder, 'steps.json'), history.steps);
+  writeJson(path.join(folder, 'config.json'), config);
+}
+
+/** Reads what `writeRun` wrote, without the model. Throws InputError when it is not there. */
+export function readRun(folder: string): Run {
+  if (!fs.existsSync(path.join(folder, 'config.json'))) {
+    throw new InputError(
+      `${folder}: no run there yet. Run the notebook 03-train first (or 'npm run train -- --run ${folder}')`,
+    );
+  }
+  return {
+    folder,
+    config: readJson(path.join(folder, 'config.json')),
+    history: readJson(path.join(folder, 'history.json')),
+    steps: readJson(path.join(folder, 'steps.json')),
+  };
+}
+
+/** Writes a value as JSON: to a temporary name first, then renamed. */
+export function writeJson(file: string, value: unknown): void {
+  const temporary = `${file}.${process.pid}.tmp`;
+  try {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`);
+    fs.renameSync(temporary, file);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw new InputError(`${file}: cannot be written: ${messageOf(error)}`);
+  }
+}
+
+function readJson<T>(file: string): T {
+  try {
+    return JSON.parse(fs.readFileSync(file, 'utf8')) as T;
+  } catch (error) {
+    throw new InputError(`${file}: cannot be read: ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * The training loop: shuffled batches → gradients → AdamW, with a validation after each epoch.
+ */
+import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
+import { InputError } from '../errors';
+import { inputSizeOf } from '../model/index';
+import { type ProgressListener, turnEventLoop } from '../progress';
+import { tf } from '../tf';
+import { AdamW } from './adamw';
+import { countCorrect, crossEntropySum } from './loss';
+import { validate } from './validate';
+
+export interface TrainOptions {
+  epochs?: number;
+  batchSize?: number;
+  learningRate?: number;
+  weightDecay?: number;
+  /** Batches whose gradients are summed into one update: it acts as one batch that much larger. */
+  accumulationSteps?: number;
+  /** Fixes the order of the images. */
+  seed?: number;
+  /** Measured after each epoch; never trained on. */
+  validation?: ImageSet;
+  onProgress?: ProgressListener;
+  /** Called, and waited for, after each epoch with everything measured so far. */
+  onEpoch?: (record: EpochRecord, history: History) => void | Promise<void>;
+}
+
+/** One epoch, as it stands in `history.json`. */
+export interface EpochRecord {
+  epoch: number;
+  /** Mean over the epoch's images while they were trained on, dropout active. */
+  trainLoss: number;
+  /** 0 to 1, likewise. */
+  trainAccuracy: number;
+  /** Null without a validation set. */
+  valLoss: number | null;
+  valAccuracy: number | null;
+  /** Of training, validation not included. */
+  seconds: number;
+  imagesPerSecond: number;
+}
+
+/** One update of the weights. */
+export interface StepRecord {
+  step: number;
+  /** Mean over the images of this update. */
+  loss: number;
+  accuracy: number;
+}
+
+export interface History {
+  epochs: EpochRecord[];
+  steps: StepRecord[];
+  /** True when SIGINT ended the training before its last epoch. */
+  interrupted: boolean;
+}
+
+/**
+ * Trains `model` in place on `set` and returns what was measured.
+ *
+ * An interrupt (Ctrl-C, or Jupyter's stop button) ends it after the current update; what was learned
+ * stays in the model, and the history goes up to there. Throws InputError for settings out of range.
+ */
+export async function train(
+  model: tf.LayersModel,
+  set: ImageSet,
+  options: TrainOptions = {},
+): Promise<History> {
+  const { epochs = 5, batchSize = 128, accumulationSteps = 1, seed = 42, validation } = options;
+  const { learningRate, weightDecay, onProgress, onEpoch } = options;
+  positiveInteger('epochs', epochs);
+  positiveInteger('batch size', batchSize);
+  positiveInteger('accumulation steps', accumulationSteps);
+
+  const history: History = { epochs: [], steps: [], interrupted: false };
+  const optimizer = new AdamW({ learningRate, weightDecay });
+  const interrupt = () => {
+    history.interrupted = true;
+  };
+  process.once('SIGINT', interrupt);
+  try {
+    for (let epoch = 1; epoch <= epochs && !history.interrupted; epoch++) {
+      const batches = epochBatches(set.length, batchSize, { seed, epoch });
+      const started = performance.now();
+      let lossSum = 0;
+      let correct = 0;
+      let seen = 0;
+      for (let first = 0; first < batches.length; first += accumulationSteps) {
+        const group = batches.slice(first, first + accumulationSteps);
+        const update = trainStep(model, optimizer, set, group);
+        lossSum += update.lossSum;
+        correct += update.correct;
+        seen += update.images;
+        history.steps.push({
+          step: optimizer.steps,
+          loss: update.lossSum / update.images,
+          accuracy: update.correct / update.images,
+        });
+        onProgress?.({
+          label: `Epoch ${epoch}/${epochs}`,
+          done: first + group.length,
+          total: batches.length,
+          unit: 'batch',
+          seconds: (performance.now() - started) / 1000,
+          details: `loss=${(lossSum / seen).toFixed(3)}, acc=${((100 * correct) / seen).toFixed(1)}%`,
+        });
+        await turnEventLoop();
+        if (history.interrupted) break;
+      }
+      const seconds = (performance.now() - started) / 1000;
+      const measured =
+        validation && !history.interrupted
+          ? await validate(model, validation, { batchSize, onProgress, label: 'Validating' })
+          : undefined;
+      const record: EpochRecord = {
+        epoch,
+        trainLoss: lossSum / seen,
+        trainAccuracy: correct / seen,
+        valLoss: measured?.loss ?? null,
+        valAccuracy: measured?.accuracy ?? null,
+        seconds,
+        imagesPerSecond: seen / seconds,
+      };
+      history.epochs.push(record);
+      await onEpoch?.(record, history);
+    }
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+    optimizer.dispose();
+  }
+  return history;
+}
+
+export interface StepResult {
+  images: number;
+  /** Summed over the images. */
+  lossSum: number;
+  correct: number;
+}
+
+/**
+ * One update from one or more batches. Each batch's loss is divided by the images of the whole group,
+ * so the gradients sum to those of the mean over all of them: the same as one large batch.
+ */
+export function trainStep(
+  model: tf.LayersModel,
+  optimizer: AdamW,
+  set: ImageSet,
+  group: ArrayLike<number>[],
+): StepResult {
+  const variables = trainableVariables(model);
+  const inputSize = inputSizeOf(model);
+  const images = group.reduce((sum, indices) => sum + indices.length, 0);
+  const result: StepResult = { images, lossSum: 0, correct: 0 };
+  let total: tf.NamedTensorMap | undefined;
+  for (const indices of group) {
+    const batch = makeBatch(set, indices, inputSize);
+    let correct: tf.Scalar | undefined;
+    const { value, grads } = tf.variableGrads(() => {
+      const logits = model.apply(batch.images, { training: true }) as tf.Tensor2D;
+      correct = tf.keep(countCorrect(logits, batch.labels));
+      return crossEntropySum(logits, batch.labels).div(images) as tf.Scalar;
+    }, variables);
+    result.lossSum += value.dataSync()[0] * images;
+    result.correct += correct!.dataSync()[0];
+    tf.dispose([value, correct!]);
+    disposeBatch(batch);
+    total = total ? sumAndDispose(total, grads) : grads;
+  }
+  optimizer.step(variables, total!);
+  tf.dispose(total!);
+  return result;
+}
+
+/** The tfjs variables behind a model's trainable weights, in the order of its layers. */
+export function trainableVariables(model: tf.LayersModel): tf.Variable[] {
+  // A LayerVariable keeps its tf.Variable in a field that its type hides.
+  return model.trainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
+}
+
+function sumAndDispose(a: tf.NamedTensorMap, b: tf.NamedTensorMap): tf.NamedTensorMap {
+  const sum: tf.NamedTensorMap = {};
+  for (const name of Object.keys(a)) sum[name] = a[name].add(b[name]);
+  tf.dispose([a, b]);
+  return sum;
+}
+
+function positiveInteger(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new InputError(`${name} is ${value}, want a positive whole number`);
+  }
+}

@@ -1,0 +1,64 @@
+import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
+import { inputSizeOf } from '../model/index';
+import { type ProgressListener, turnEventLoop } from '../progress';
+import { tf } from '../tf';
+import { crossEntropySum } from './loss';
+
+export interface ValidateOptions {
+  /** Images forwarded at once: changes speed and memory, not the result. */
+  batchSize?: number;
+  onProgress?: ProgressListener;
+  /** What the progress is called. */
+  label?: string;
+}
+
+export interface Validation {
+  images: number;
+  /** Cross-entropy, mean over the images. */
+  loss: number;
+  /** 0 to 1. */
+  accuracy: number;
+  /** The class of the largest logit: [images]. */
+  predictions: Uint8Array;
+}
+
+/** Loss, accuracy and predictions of `model` on a whole set, dropout off. */
+export async function validate(
+  model: tf.LayersModel,
+  set: ImageSet,
+  options: ValidateOptions = {},
+): Promise<Validation> {
+  const { batchSize = 128, onProgress, label = 'Evaluating' } = options;
+  const inputSize = inputSizeOf(model);
+  const batches = epochBatches(set.length, batchSize);
+  const predictions = new Uint8Array(set.length);
+  const started = performance.now();
+  let lossSum = 0;
+  let correct = 0;
+  let seen = 0;
+  for (const [index, indices] of batches.entries()) {
+    const batch = makeBatch(set, indices, inputSize);
+    const [loss, classes] = tf.tidy(() => {
+      const logits = model.apply(batch.images) as tf.Tensor2D;
+      return [crossEntropySum(logits, batch.labels), logits.argMax(1)];
+    });
+    lossSum += loss.dataSync()[0];
+    predictions.set(classes.dataSync(), seen);
+    for (let i = 0; i < batch.size; i++) {
+      if (predictions[seen + i] === set.labels[indices[i]]) correct++;
+    }
+    seen += batch.size;
+    tf.dispose([loss, classes]);
+    disposeBatch(batch);
+    onProgress?.({
+      label,
+      done: index + 1,
+      total: batches.length,
+      unit: 'batch',
+      seconds: (performance.now() - started) / 1000,
+      details: `loss=${(lossSum / seen).toFixed(3)}, acc=${((100 * correct) / seen).toFixed(1)}%`,
+    });
+    await turnEventLoop();
+  }
+  return { images: seen, loss: lossSum / seen, accuracy: correct / seen, predictions };
+}

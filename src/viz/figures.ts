@@ -1,0 +1,199 @@
+/**
+ * Plotly figures as plain data: nothing here knows TensorFlow, Jupyter or Plotly's code.
+ */
+
+/** What `Plotly.newPlot` takes, and what Jupyter calls `application/vnd.plotly.v1+json`. */
+export interface Figure {
+  data: Record<string, unknown>[];
+  layout: Record<string, unknown>;
+}
+
+/** The columns of `history.json` that are drawn. */
+export interface EpochPoint {
+  epoch: number;
+  trainLoss: number;
+  trainAccuracy: number;
+  valLoss: number | null;
+  valAccuracy: number | null;
+}
+
+export interface StepPoint {
+  step: number;
+  loss: number;
+  accuracy: number;
+}
+
+const TRAIN = '#1f77b4';
+const VALIDATION = '#ff7f0e';
+
+/** Loss and accuracy per epoch, training and validation: the article's two plots, side by side. */
+export function epochCurves(history: EpochPoint[], title = 'Training progress'): Figure {
+  const epochs = history.map(({ epoch }) => epoch);
+  const percent = (value: number | null) => (value === null ? null : 100 * value);
+  const hasValidation = history.some(({ valLoss }) => valLoss !== null);
+  const data = [
+    line(
+      'Train',
+      epochs,
+      history.map((e) => e.trainLoss),
+      TRAIN,
+      'x',
+      'y',
+    ),
+    line(
+      'Train',
+      epochs,
+      history.map((e) => percent(e.trainAccuracy)),
+      TRAIN,
+      'x2',
+      'y2',
+    ),
+  ];
+  if (hasValidation) {
+    data.push(
+      line(
+        'Validation',
+        epochs,
+        history.map((e) => e.valLoss),
+        VALIDATION,
+        'x',
+        'y',
+      ),
+      line(
+        'Validation',
+        epochs,
+        history.map((e) => percent(e.valAccuracy)),
+        VALIDATION,
+        'x2',
+        'y2',
+      ),
+    );
+  }
+  return { data: namedOnce(data), layout: twoPlots(title, 'Epoch', { dtick: 1 }) };
+}
+
+/** Loss and accuracy per update, each as an average that forgets with a half-life of a few updates. */
+export function stepCurves(steps: StepPoint[], title = 'Training, update by update'): Figure {
+  const numbers = steps.map(({ step }) => step);
+  const faint = 'rgba(31, 119, 180, 0.3)';
+  const loss = steps.map((s) => s.loss);
+  const accuracy = steps.map((s) => 100 * s.accuracy);
+  const data = [
+    thin('One batch', numbers, loss, faint, 'x', 'y'),
+    thin('One batch', numbers, accuracy, faint, 'x2', 'y2'),
+    thin('Smoothed', numbers, smooth(loss), TRAIN, 'x', 'y'),
+    thin('Smoothed', numbers, smooth(accuracy), TRAIN, 'x2', 'y2'),
+  ];
+  return { data: namedOnce(data), layout: twoPlots(title, 'Update', {}) };
+}
+
+/** The confusion matrix as a heat map: rows are the actual classes, columns the predicted ones. */
+export function confusionFigure(confusion: number[][], title = 'Confusion matrix'): Figure {
+  const classes = confusion.map((_, index) => String(index));
+  // Colour by the share of the row, so that a rare class shows as clearly as a common one.
+  const shares = confusion.map((row) => {
+    const total = row.reduce((a, b) => a + b, 0);
+    return row.map((count) => (total === 0 ? 0 : count / total));
+  });
+  return {
+    data: [
+      {
+        type: 'heatmap',
+        x: classes,
+        y: classes,
+        z: shares,
+        text: confusion.map((row) => row.map(String)),
+        texttemplate: '%{text}',
+        hovertemplate: 'Actual %{y}, predicted %{x}: %{text} images<extra></extra>',
+        colorscale: 'Blues',
+        zmin: 0,
+        zmax: 1,
+        colorbar: { title: { text: 'Share of<br>the class' } },
+      },
+    ],
+    layout: {
+      title: { text: title },
+      height: 520,
+      width: 620,
+      xaxis: { title: { text: 'Predicted' }, type: 'category' },
+      yaxis: { title: { text: 'Actual' }, type: 'category', autorange: 'reversed' },
+    },
+  };
+}
+
+/** Labelled bars: the ten probabilities of a prediction, the images of each class. */
+export function barFigure(
+  labels: string[],
+  values: number[],
+  title: string,
+  axis: [string, string],
+): Figure {
+  return {
+    data: [{ type: 'bar', x: labels, y: values, marker: { color: TRAIN } }],
+    layout: {
+      title: { text: title },
+      height: 360,
+      xaxis: { title: { text: axis[0] }, type: 'category' },
+      yaxis: { title: { text: axis[1] } },
+    },
+  };
+}
+
+/** Exponential moving average with its start corrected for, as Adam's moments are. */
+export function smooth(values: number[], keep = 0.9): number[] {
+  let average = 0;
+  return values.map((value, i) => {
+    average = keep * average + (1 - keep) * value;
+    return average / (1 - keep ** (i + 1));
+  });
+}
+
+type Trace = Record<string, unknown>;
+
+function line(
+  name: string,
+  x: number[],
+  y: (number | null)[],
+  color: string,
+  xaxis: string,
+  yaxis: string,
+): Trace {
+  return { ...thin(name, x, y, color, xaxis, yaxis), mode: 'lines+markers' };
+}
+
+function thin(
+  name: string,
+  x: number[],
+  y: (number | null)[],
+  color: string,
+  xaxis: string,
+  yaxis: string,
+): Trace {
+  return { type: 'scatter', mode: 'lines', name, x, y, line: { color }, xaxis, yaxis };
+}
+
+/** One legend entry a name, though each name stands in both plots. */
+function namedOnce(traces: Trace[]): Trace[] {
+  return traces.map((trace) => ({
+    ...trace,
+    legendgroup: trace.name,
+    showlegend: trace.xaxis === 'x',
+  }));
+}
+
+function twoPlots(
+  title: string,
+  unit: string,
+  ticks: Record<string, unknown>,
+): Record<string, unknown> {
+  return {
+    title: { text: title },
+    height: 400,
+    grid: { rows: 1, columns: 2, pattern: 'independent' },
+    xaxis: { title: { text: unit }, ...ticks },
+    xaxis2: { title: { text: unit }, ...ticks },
+    yaxis: { title: { text: 'Loss (cross-entropy)' }, rangemode: 'tozero' },
+    yaxis2: { title: { text: 'Accuracy (%)' } },
+    legend: { orientation: 'h', x: 0.5, xanchor: 'center', y: -0.2 },
+  };
+}

@@ -1,0 +1,97 @@
+/**
+ * Showing things in a notebook. The only file that knows tslab.
+ *
+ * tslab's own `display` sends one form at a time; `lastWriteDisplayData` beneath it sends a bundle of
+ * forms, of which each viewer takes the best that it knows.
+ */
+import type { Progress, ProgressListener } from '../progress';
+import type { Figure } from './figures';
+import { progressLine } from './progress';
+
+interface DisplayMessage {
+  data: Record<string, unknown>;
+  metadata: Record<string, unknown>;
+  transient: { display_id?: string };
+}
+
+/** Shows a Plotly figure: drawn by JupyterLab, VS Code and the HTML pages; elsewhere its title. */
+export function showFigure(figure: Figure): void {
+  send({
+    'application/vnd.plotly.v1+json': { data: figure.data, layout: figure.layout },
+    'text/plain': `Figure: ${titleOf(figure)}`,
+  });
+}
+
+/** Shows a PNG. `description` is what a reader who cannot see it is told. */
+export function showImage(png: Buffer, description: string): void {
+  send(
+    { 'image/png': png.toString('base64'), 'text/plain': description },
+    { 'image/png': { alt: description } },
+  );
+}
+
+/** Shows rows of values under a heading each; numbers stand at the right, with thousands separated. */
+export function showTable(headings: string[], rows: (string | number)[][]): void {
+  const cells = (row: (string | number)[], tag: string) =>
+    row
+      .map(
+        (value) =>
+          `<${tag} style="text-align: ${typeof value === 'number' ? 'right' : 'left'}">${escape(text(value))}</${tag}>`,
+      )
+      .join('');
+  const html =
+    `<table><thead><tr>${cells(headings, 'th')}</tr></thead>` +
+    `<tbody>${rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('')}</tbody></table>`;
+  send({
+    'text/html': html,
+    'text/plain': plainTable([headings, ...rows].map((row) => row.map(text))),
+  });
+}
+
+/** A listener that keeps one line of progress up to date under the cell. */
+export function showProgress(): ProgressListener {
+  const id = `progress-${process.pid}-${Date.now()}-${Math.random().toString(36).slice(2)}`;
+  let shown = false;
+  let last = 0;
+  return (progress: Progress) => {
+    const now = performance.now();
+    if (progress.done < progress.total && now - last < 500) return;
+    last = now;
+    send({ 'text/plain': progressLine(progress) }, {}, id, shown);
+    shown = true;
+  };
+}
+
+function send(
+  data: Record<string, unknown>,
+  metadata: Record<string, unknown> = {},
+  id?: string,
+  update = false,
+): void {
+  const { lastWriteDisplayData } = require('tslab/dist/jupyter') as {
+    lastWriteDisplayData: ((message: DisplayMessage, update: boolean) => void) | null;
+  };
+  if (!lastWriteDisplayData) {
+    throw new Error('There is no notebook to show this in: the show functions work in cells only');
+  }
+  lastWriteDisplayData({ data, metadata, transient: { display_id: id } }, update);
+}
+
+function titleOf(figure: Figure): string {
+  return (figure.layout.title as { text?: string } | undefined)?.text ?? 'untitled';
+}
+
+function text(value: string | number): string {
+  return typeof value === 'number' ? value.toLocaleString('en-US') : value;
+}
+
+function escape(value: string): string {
+  return value.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+}
+
+function plainTable(rows: string[][]): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows
+    .map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  '))
+    .join('\n');
+}
