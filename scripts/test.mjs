@@ -20,7 +20,13 @@ try {
     console.log(`${code === 0 ? '✓' : '✗'} ${name}`);
     if (code !== 0) failed = code;
   }
-  const code = await launch(process.execPath, [bin('jest', 'bin', 'jest.js'), ...jestArguments]);
+  // jimp loads its fonts by a dynamic import, which jest allows with this flag only.
+  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const code = await launch(process.execPath, [
+    ...flags,
+    bin('jest', 'bin', 'jest.js'),
+    ...jestArguments,
+  ]);
   process.exitCode = code || failed;
 } catch (error) {
   fail(error);

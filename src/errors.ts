@@ -3,7 +3,8 @@ export class InputError extends Error {
   override name = 'InputError';
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown. (Not by `instanceof`: jest has several classes `Error`.) */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = (error as { message?: unknown } | null)?.message;
+  return typeof message === 'string' ? message : String(error);
 }

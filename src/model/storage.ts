@@ -23,7 +23,7 @@ export async function saveModel(model: tf.LayersModel, folder: string): Promise<
     fs.rmSync(target, { recursive: true, force: true });
     fs.renameSync(temporary, target);
   } catch (error) {
-    fs.rmSync(temporary, { recursive: true, force: true });
+    if (fs.existsSync(temporary)) fs.rmSync(temporary, { recursive: true, force: true });
     throw new InputError(`${folder}: the model cannot be saved: ${messageOf(error)}`);
   }
 }

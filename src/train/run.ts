@@ -82,7 +82,7 @@ export function writeJson(file: string, value: unknown): void {
     fs.writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`);
     fs.renameSync(temporary, file);
   } catch (error) {
-    fs.rmSync(temporary, { force: true });
+    if (fs.existsSync(temporary)) fs.rmSync(temporary, { force: true });
     throw new InputError(`${file}: cannot be written: ${messageOf(error)}`);
   }
 }

@@ -36,7 +36,7 @@ export function showTable(headings: string[], rows: (string | number)[][]): void
     row
       .map(
         (value) =>
-          `<${tag} style="text-align: ${typeof value === 'number' ? 'right' : 'left'}">${escape(text(value))}</${tag}>`,
+          `<${tag} style="text-align: ${typeof value === 'number' ? 'right' : 'left'}">${escapeHtml(text(value))}</${tag}>`,
       )
       .join('');
   const html =
@@ -85,7 +85,7 @@ function text(value: string | number): string {
   return typeof value === 'number' ? value.toLocaleString('en-US') : value;
 }
 
-function escape(value: string): string {
+function escapeHtml(value: string): string {
   return value.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }
 

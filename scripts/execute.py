@@ -1,0 +1,126 @@
+"""Executes notebooks with nbconvert and writes each as .ipynb and as one self-contained .html page.
+
+Usage: execute.py OUTPUT_FOLDER PLOTLY_JS NOTEBOOK...
+
+Tells what it does as JSON lines on standard output, for scripts/tutorial.mjs. Ends with exit code 1
+after the first notebook that fails; what was executed until then is written all the same.
+"""
+
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbconvert import HTMLExporter
+from nbconvert.preprocessors import ExecutePreprocessor
+
+PLOTLY = "application/vnd.plotly.v1+json"
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def tell(event, **fields):
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+class Execute(ExecutePreprocessor):
+    """nbconvert's own execution, telling which cell runs and what progress it shows."""
+
+    def __init__(self, notebook, kernel_log, **kwargs):
+        super().__init__(kernel_name="tslab", timeout=None, **kwargs)
+        self.notebook = notebook
+        self.kernel_log = kernel_log
+        self.number = 0  # of the code cell that runs
+        self.running = None
+
+    async def async_start_new_kernel(self, **kwargs):
+        # What the kernel process itself writes (TensorFlow's log) is no output of any cell.
+        return await super().async_start_new_kernel(stdout=self.kernel_log, stderr=self.kernel_log, **kwargs)
+
+    def preprocess_cell(self, cell, resources, index):
+        if cell.cell_type == "code":
+            self.number += 1
+            self.running = cell
+            total = sum(c.cell_type == "code" for c in self.nb.cells)
+            tell("cell", notebook=self.notebook, cell=self.number, cells=total)
+        return super().preprocess_cell(cell, resources, index)
+
+    def process_message(self, msg, cell, cell_index):
+        if msg["msg_type"] in ("display_data", "update_display_data"):
+            text = msg["content"]["data"].get("text/plain", "")
+            if "|" in text and "%" in text and "\n" not in text:
+                tell("progress", notebook=self.notebook, text=text)
+        return super().process_message(msg, cell, cell_index)
+
+
+def failure(cell, error):
+    """The first line of what went wrong in a cell: tslab writes it to the cell's standard error."""
+    if isinstance(error, DeadKernelError):
+        return "the kernel died; what it wrote last is in kernel.log beside the notebook"
+    outputs = cell.outputs if cell else []
+    text = "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stderr")
+    lines = [line.strip() for line in ANSI.sub("", text).splitlines() if line.strip()]
+    named = [line for line in lines if re.match(r"\w*Error\b", line)]
+    return (named or lines or str(error).strip().splitlines())[0]
+
+
+def to_page(nb, title, plotly_js):
+    """The notebook as HTML that needs no network: figures are drawn by Plotly, inlined once."""
+    figures = 0
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            figure = output.get("data", {}).pop(PLOTLY, None)
+            if figure is None:
+                continue
+            figures += 1
+            source = json.dumps(figure).replace("</", "<\\/")
+            output.data["text/html"] = (
+                '<div class="figure"></div>'
+                f'<script type="application/json" class="figure-source">{source}</script>'
+            )
+    exporter = HTMLExporter(
+        require_js_url="", mathjax_url="", jquery_url="", mermaid_js_url="", embed_images=True
+    )
+    page, _ = exporter.from_notebook_node(nb, {"metadata": {"name": title}})
+    # nbconvert's page loads mermaid (diagrams, of which there are none) from a network in any case.
+    page = re.sub(r'<script type="module">\s*(?:(?!</script>).)*mermaid.*?</script>', "", page, flags=re.S)
+    if figures:
+        library = plotly_js.read_text("utf8").replace("</script", "<\\/script")
+        draw = (
+            "for (const source of document.querySelectorAll('.figure-source')) {"
+            "const {data, layout} = JSON.parse(source.textContent);"
+            "Plotly.newPlot(source.previousElementSibling, data, layout, {responsive: true, displaylogo: false});}"
+        )
+        page = page.replace("</body>", f"<script>{library}</script>\n<script>{draw}</script>\n</body>")
+    return page
+
+
+def main(output, plotly_js, notebooks):
+    output.mkdir(parents=True, exist_ok=True)
+    for path in notebooks:
+        name = path.stem
+        nb = nbformat.read(path, as_version=4)
+        tell("notebook", notebook=name)
+        started = time.monotonic()
+        error = None
+        with open(output / "kernel.log", "a") as kernel_log:
+            executor = Execute(name, kernel_log)
+            try:
+                executor.preprocess(nb, {"metadata": {"path": str(path.parent)}})
+            except (CellExecutionError, DeadKernelError) as caught:
+                error = caught
+        seconds = round(time.monotonic() - started, 1)
+        nbformat.write(nb, output / f"{name}.ipynb")
+        if error is not None:
+            message = failure(executor.running, error)
+            tell("failed", notebook=name, seconds=seconds, cell=executor.number, message=message)
+            return 1
+        (output / f"{name}.html").write_text(to_page(nb, name, plotly_js), "utf8")
+        tell("done", notebook=name, seconds=seconds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), [Path(p) for p in sys.argv[3:]]))

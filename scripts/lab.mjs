@@ -1,0 +1,19 @@
+// npm run lab [-- JUPYTERLAB OPTIONS]: JupyterLab on the notebooks, on this machine only, with a token.
+import { pythonEnvironment, root } from './environment.mjs';
+import { launch } from './launch.mjs';
+import { fail, setup } from './setup.mjs';
+
+try {
+  await setup();
+  const options = [
+    '-m',
+    'jupyterlab',
+    `--ServerApp.root_dir=${root}`,
+    '--LabApp.default_url=/lab/tree/notebooks/01-network.ipynb',
+    ...(process.getuid?.() === 0 ? ['--allow-root'] : []),
+    ...process.argv.slice(2),
+  ];
+  process.exitCode = await launch(pythonEnvironment().python, options);
+} catch (error) {
+  fail(error);
+}

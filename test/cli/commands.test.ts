@@ -1,0 +1,250 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { Jimp } from 'jimp';
+import { cli, command, expectOneLineError } from '../support/command';
+import { folderOf, idxImages, idxLabels, temporaryFolder } from '../support/idx';
+import { barSet } from '../support/sets';
+
+const temporary = temporaryFolder();
+const place = (name: string) => path.join(temporary, name);
+
+/** A data folder that a network learns: 240 training and 40 test images. */
+function dataFolder(): string {
+  const file = (length: number, seed: number) => {
+    const { pixels, labels } = barSet(length, 10, seed);
+    return [idxImages(length, 28, 28, (i) => pixels[i]), idxLabels([...labels])];
+  };
+  const [trainImages, trainLabels] = file(240, 1);
+  const [testImages, testLabels] = file(40, 2);
+  return folderOf(temporary, 'data', {
+    'MNIST/raw/train-images-idx3-ubyte': trainImages,
+    'MNIST/raw/train-labels-idx1-ubyte': trainLabels,
+    'MNIST/raw/t10k-images-idx3-ubyte': testImages,
+    'MNIST/raw/t10k-labels-idx1-ubyte': testLabels,
+  });
+}
+
+const data = dataFolder();
+const run = place('run');
+const json = (file: string) => JSON.parse(fs.readFileSync(file, 'utf8'));
+
+// The whole way once: train, evaluate, predict. Later tests use its run folder.
+beforeAll(async () => {
+  const { code, stdout, stderr } = await cli(
+    'train',
+    ...['--data', data, '--run', run, '--epochs', '2', '--batch-size', '20', '--lr', '0.0005'],
+    ...['--input-size', '63', '--init', 'he', '--train-images', '200'],
+  );
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/Epoch 2\/2: loss/);
+  expect(code).toBe(0);
+}, 120_000);
+
+test('train writes config, history and model', () => {
+  expect(json(path.join(run, 'config.json'))).toMatchObject({
+    epochs: 2,
+    batchSize: 20,
+    learningRate: 0.0005,
+    weightDecay: 0.01,
+    accumulationSteps: 1,
+    trainImages: 200,
+    validationImages: 20,
+    seed: 42,
+  });
+  const history = json(path.join(run, 'history.json'));
+  expect(history.map((epoch: { epoch: number }) => epoch.epoch)).toEqual([1, 2]);
+  for (const key of [
+    'trainLoss',
+    'trainAccuracy',
+    'valLoss',
+    'valAccuracy',
+    'seconds',
+    'imagesPerSecond',
+  ]) {
+    expect(typeof history[1][key]).toBe('number');
+  }
+  expect(json(path.join(run, 'steps.json')).length).toBe(20);
+  expect(fs.readdirSync(path.join(run, 'model')).sort()).toEqual(['model.json', 'weights.bin']);
+});
+
+test('evaluate --json prints JSON alone, and equal for the run and its model folder', async () => {
+  const results = await Promise.all(
+    [run, path.join(run, 'model')].map((model) =>
+      cli('evaluate', '--model', model, '--data', data, '--json'),
+    ),
+  );
+  for (const { code, stdout, stderr } of results) {
+    expect([code, stderr]).toEqual([0, '']);
+    const { images, loss, accuracy, confusion } = JSON.parse(stdout);
+    expect(images).toBe(40);
+    expect(accuracy).toBeGreaterThan(0.5);
+    expect(loss).toBeGreaterThan(0);
+    expect(confusion.flat().reduce((a: number, b: number) => a + b, 0)).toBe(40);
+  }
+  expect(results[0].stdout).toBe(results[1].stdout);
+});
+
+test('predict names the digit in a file', async () => {
+  const { pixels } = barSet(10, 10, 2);
+  const bitmap = Buffer.from([...pixels.subarray(3 * 784, 4 * 784)].flatMap((v) => [v, v, v, 255]));
+  const file = place('three.png');
+  fs.writeFileSync(
+    file,
+    await Jimp.fromBitmap({ data: bitmap, width: 28, height: 28 }).getBuffer('image/png'),
+  );
+  const { code, stdout, stderr } = await cli('predict', '--model', run, '--json', file);
+  expect([code, stderr]).toEqual([0, '']);
+  const [result] = JSON.parse(stdout);
+  expect(Object.keys(result)).toEqual(['file', 'prediction', 'probabilities']);
+  expect(result.file).toBe(file);
+  expect(result.probabilities.length).toBe(10);
+  const plain = await cli('predict', '--model', run, file);
+  expect(plain.stdout).toMatch(new RegExp(`three.png: ${result.prediction} \\(`));
+});
+
+test.each(['train', 'evaluate', 'predict'])('%s --help', async (name) => {
+  const { code, stdout } = await cli(name, '--help');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(new RegExp(`Usage: npm run ${name} -- `));
+});
+
+test('a run that is there is not touched', async () => {
+  const before = fs.readFileSync(path.join(run, 'config.json'), 'utf8');
+  expectOneLineError(
+    await cli('train', '--data', data, '--run', run),
+    /run: holds a run already\. Name another/,
+  );
+  expect(fs.readFileSync(path.join(run, 'config.json'), 'utf8')).toBe(before);
+});
+
+const cut = (file: Buffer) => file.subarray(0, file.length - 5);
+const images = idxImages(40, 28, 28);
+const labels = idxLabels(Array.from({ length: 40 }, (_, i) => i % 10));
+const trainFiles = (first: Buffer, second: Buffer) => ({
+  'train-images-idx3-ubyte': first,
+  'train-labels-idx1-ubyte': second,
+});
+
+test.each<[string, Record<string, Buffer>, string[], RegExp]>([
+  [
+    'truncated images',
+    trainFiles(cut(images), labels),
+    [],
+    /train-images-idx3-ubyte: truncated: 31371 bytes, want 31376/,
+  ],
+  [
+    'labels given as images',
+    trainFiles(labels, labels),
+    [],
+    /magic 2049 \(labels\), want 2051 \(images\)/,
+  ],
+  [
+    'a label over 9',
+    trainFiles(images, idxLabels(Array(40).fill(12))),
+    [],
+    /label 0 is 12, want 0 to 9/,
+  ],
+  ['fewer labels', trainFiles(images, idxLabels([1, 2])), [], /40 images in .* but 2 labels/],
+  [
+    'batch size 0',
+    trainFiles(images, labels),
+    ['--batch-size', '0'],
+    /--batch-size.*'0' is invalid. Want a positive whole number/,
+  ],
+  ['batch size abc', trainFiles(images, labels), ['--batch-size', 'abc'], /'abc' is invalid/],
+  [
+    'a negative rate',
+    trainFiles(images, labels),
+    ['--lr', '-1'],
+    /'-1' is invalid. Want a number greater than 0/,
+  ],
+  ['an unknown flag', trainFiles(images, labels), ['--speed', '9'], /unknown option '--speed'/],
+  ['a stray argument', trainFiles(images, labels), ['9'], /too many arguments/],
+  [
+    'too many images',
+    trainFiles(images, labels),
+    ['--train-images', '41'],
+    /--train-images 41: there are 37/,
+  ],
+  [
+    'too small an input',
+    trainFiles(images, labels),
+    ['--input-size', '20'],
+    /input size 20 is too small/,
+  ],
+])('train refuses %s and writes nothing', async (name, files, args, message) => {
+  const folder = folderOf(temporary, `bad ${name}`, files);
+  const target = place(`run of ${name}`);
+  expectOneLineError(await cli('train', '--data', folder, '--run', target, ...args), message);
+  expect(fs.existsSync(target)).toBe(false);
+});
+
+test('evaluate and predict refuse what is no model, no data, no image', async () => {
+  const text = place('text.png');
+  fs.writeFileSync(text, 'no image');
+  const results = await Promise.all([
+    cli('evaluate', '--model', temporary, '--json'),
+    cli('evaluate', '--model', place('nowhere')),
+    cli('evaluate', '--model', run, '--data', place('nowhere')),
+    cli('evaluate', '--model', run, '--images', '10001'),
+    cli('predict', '--model', run, text, '--json'),
+    cli('predict', '--model', run),
+    cli('predict', text),
+  ]);
+  const messages = [
+    /not a model: it holds no model.json/,
+    /nowhere: no such folder/,
+    /nowhere: no such folder/,
+    /--images 10001: there are 10000/,
+    /text.png: not an image that can be read/,
+    /missing required argument 'file'/,
+    /required option '--model <dir>' not specified/,
+  ];
+  results.forEach((result, i) => {
+    expectOneLineError(result, messages[i]);
+  });
+});
+
+test('doctor finds everything in order, as text and as JSON', async () => {
+  const [plain, machine] = await Promise.all([
+    command(['scripts/doctor.mjs']),
+    command(['scripts/doctor.mjs', '--json']),
+  ]);
+  expect(plain.stdout).not.toMatch(/✗/);
+  const { ok, checks } = JSON.parse(machine.stdout);
+  expect(ok).toBe(true);
+  expect(checks.map((check: { name: string }) => check.name)).toEqual(
+    expect.arrayContaining([
+      'Node',
+      'TensorFlow',
+      'Device',
+      'Threads',
+      'Allocator settings',
+      'Binding',
+      'Kernel',
+      'Data',
+    ]),
+  );
+  expect([plain.code, machine.code]).toEqual([0, 0]);
+});
+
+test('doctor names what is wrong and the fix', async () => {
+  const { code, stdout } = await command(['scripts/doctor.mjs', '--json'], {
+    MALLOC_MMAP_MAX_: '7',
+  });
+  const bad = JSON.parse(stdout).checks.filter((check: { ok: boolean }) => !check.ok);
+  expect(bad).toEqual([
+    {
+      name: 'Allocator settings',
+      ok: false,
+      value: 'not in force: MALLOC_MMAP_MAX_',
+      fix: 'unset MALLOC_MMAP_MAX_',
+    },
+  ]);
+  expect(code).toBe(1);
+});
+
+test('a second set-up finds nothing to do', async () => {
+  const { code, stdout, stderr } = await command(['scripts/setup.mjs']);
+  expect([code, stdout, stderr]).toEqual([0, 'Ready: nothing to do.\n', '']);
+});

@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+
+export const root = path.resolve(__dirname, '../..');
+
+export interface Result {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs `node scripts/…` as npm does, and collects what it says. */
+export function command(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...env } });
+    const result: Result = { code: null, stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk) => {
+      result.stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      result.stderr += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ ...result, code }));
+  });
+}
+
+/** Runs one of `npm run train`, `evaluate`, `predict`. */
+export function cli(name: string, ...args: string[]): Promise<Result> {
+  return command(['scripts/run.mjs', `src/cli/${name}.ts`, ...args]);
+}
+
+/** Expects exit code 1, one line that matches on standard error, and nothing on standard output. */
+export function expectOneLineError(result: Result, message: RegExp): void {
+  expect(result.stderr).toMatch(message);
+  expect(result.stderr.trim().split('\n').length).toBe(1);
+  expect(result.stdout).toBe('');
+  expect(result.code).toBe(1);
+}

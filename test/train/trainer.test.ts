@@ -1,0 +1,147 @@
+import { slice } from '../../src/data/index';
+import { alexnet, type LayerSpec } from '../../src/model/index';
+import type { Progress } from '../../src/progress';
+import { tf } from '../../src/tf';
+import {
+  AdamW,
+  type EpochRecord,
+  train,
+  trainableVariables,
+  trainStep,
+  validate,
+} from '../../src/train/index';
+import { barSet } from '../support/sets';
+import { expectNoLeak, maxDifference } from '../support/tensors';
+
+const layers: LayerSpec[] = [
+  { kind: 'conv', name: 'conv', filters: 8, kernel: 5, stride: 2, padding: 2 },
+  { kind: 'maxPool', name: 'pool', kernel: 3, stride: 2 },
+  { kind: 'flatten', name: 'flatten' },
+  { kind: 'dropout', name: 'dropout' },
+  { kind: 'dense', name: 'fc', units: 32, relu: true },
+  { kind: 'dense', name: 'out', units: 0, relu: false },
+];
+const build = (dropout = 0) => alexnet({ inputSize: 28, layers, dropout, seed: 1 });
+const set = barSet(200);
+const weights = (model: tf.LayersModel) =>
+  tf.tidy(() => model.getWeights().flatMap((w) => [...w.dataSync()]));
+
+test('learns, tells how far it is, and leaks nothing', async () => {
+  const model = build(0.2);
+  const progress: Progress[] = [];
+  const told: EpochRecord[] = [];
+  await train(model, slice(set, 0, 10), { epochs: 1, batchSize: 10 }); // burn-in
+  const history = await expectNoLeak(() =>
+    train(model, slice(set, 0, 150), {
+      epochs: 3,
+      batchSize: 20,
+      learningRate: 5e-3,
+      validation: slice(set, 150, 200),
+      onProgress: (p) => progress.push(p),
+      onEpoch: (record) => {
+        told.push(record);
+      },
+    }),
+  );
+  const [first, , last] = history.epochs;
+  expect(last.valAccuracy).toBeGreaterThan(0.95);
+  expect(last.trainLoss).toBeLessThan(first.trainLoss / 2);
+  expect(told).toEqual(history.epochs);
+  expect(history.steps.map((s) => s.step)).toEqual(Array.from({ length: 24 }, (_, i) => i + 1)); // 8 a epoch
+  expect(progress.filter((p) => p.label === 'Epoch 2/3').map((p) => p.done)).toEqual([
+    1, 2, 3, 4, 5, 6, 7, 8,
+  ]);
+  expect(progress.filter((p) => p.label === 'Validating').length).toBe(3 * 3);
+  expect(last.imagesPerSecond).toBeCloseTo(150 / last.seconds, 6);
+});
+
+test('the loss of an epoch is the mean over images, the short last batch included', async () => {
+  const model = build();
+  const frozen = { epochs: 1, learningRate: 1e-12, weightDecay: 0 };
+  const { loss, accuracy } = await validate(model, set, { batchSize: 64 });
+  const history = await train(model, set, { ...frozen, batchSize: 64 }); // 64 + 64 + 64 + 8
+  expect(history.epochs[0].trainLoss).toBeCloseTo(loss, 5);
+  expect(history.epochs[0].trainAccuracy).toBeCloseTo(accuracy, 9);
+  expect(history.epochs[0].valLoss).toBeNull();
+});
+
+test('four batches accumulated are one batch four times as large', () => {
+  const results = [[32], [8, 8, 8, 8], [20, 12]].map((sizes) => {
+    const model = build();
+    const optimizer = new AdamW({ learningRate: 1e-3 });
+    let start = 0;
+    const group = sizes.map((size) => {
+      start += size;
+      return Uint32Array.from({ length: size }, (_, i) => start - size + i);
+    });
+    const step = trainStep(model, optimizer, set, group);
+    return { step, weights: weights(model), updates: optimizer.steps };
+  });
+  const [whole, ...parts] = results;
+  for (const part of parts) {
+    expect(part.updates).toBe(1);
+    expect(part.step.lossSum / whole.step.lossSum).toBeCloseTo(1, 5);
+    expect(part.step.correct).toBe(whole.step.correct);
+    // Adam's first step is lr · sign(gradient): only gradients near rounding error may differ.
+    const differences = part.weights.filter((w, i) => Math.abs(w - whole.weights[i]) > 1e-5).length;
+    expect(differences / whole.weights.length).toBeLessThan(0.001);
+  }
+});
+
+test('an incomplete group at the end of an epoch still makes its update', async () => {
+  const history = await train(build(), slice(set, 0, 50), {
+    epochs: 1,
+    batchSize: 10,
+    accumulationSteps: 2,
+  });
+  expect(history.steps.length).toBe(3); // 2 + 2 + 1 batches
+});
+
+test('the seed fixes the run to the last bit', async () => {
+  const runs = [];
+  for (const seed of [1, 1, 2]) {
+    const model = build(0.5);
+    await train(model, slice(set, 0, 60), { epochs: 1, batchSize: 20, seed });
+    runs.push(weights(model));
+  }
+  expect(runs[0]).toEqual(runs[1]);
+  expect(maxDifference(runs[0], runs[2])).toBeGreaterThan(0);
+});
+
+test('an interrupt ends the training after the update', async () => {
+  const model = build();
+  let seen = 0;
+  const history = await train(model, set, {
+    epochs: 3,
+    batchSize: 10,
+    onProgress: () => {
+      if (++seen === 4) process.emit('SIGINT');
+    },
+  });
+  expect(history.interrupted).toBe(true);
+  expect(history.steps.length).toBe(4);
+  expect(history.epochs.length).toBe(1);
+  expect(process.listenerCount('SIGINT')).toBe(0);
+});
+
+test.each([
+  [{ epochs: 0 }, 'epochs is 0, want a positive whole number'],
+  [{ batchSize: 0 }, 'batch size is 0'],
+  [{ accumulationSteps: 1.5 }, 'accumulation steps is 1.5'],
+  [{ learningRate: 0 }, 'learning rate is 0, want more than 0'],
+  [{ weightDecay: -1 }, 'weight decay is -1, want 0 or more'],
+])('refuses %j', async (options, message) => {
+  const model = build();
+  await expectNoLeak(() => expect(train(model, set, options)).rejects.toThrow(message));
+});
+
+test('trainable variables come in the order of the layers', () => {
+  expect(trainableVariables(build()).map((v) => v.shape.join('×'))).toEqual([
+    '5×5×1×8',
+    '8',
+    '288×32',
+    '32',
+    '32×10',
+    '10',
+  ]);
+});
