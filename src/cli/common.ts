@@ -5,7 +5,10 @@ import { streamProgress } from '../viz/index';
 
 /** A command that ends with one line and exit code 1 for whatever is wrong with its input. */
 export function command(name: string, description: string): Command {
-  return new Command(`npm run ${name} --`).description(description).showSuggestionAfterError();
+  return new Command(`npm run ${name} --`).description(description).configureOutput({
+    // commander puts its "Did you mean …?" on a second line.
+    outputError: (message, write) => write(message.replace(/\n\(/, ' (')),
+  });
 }
 
 /** Parses the arguments and runs the command's action; errors of input become one line. */

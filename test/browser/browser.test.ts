@@ -107,7 +107,7 @@ describeBrowser('in a browser', () => {
       await page.waitForSelector('.js-plotly-plot .trace');
       expect(await drawnTraces(page)).toEqual([4]);
       expect(await page.locator('.jp-OutputArea-output[data-mime-type*="stderr"]').count()).toBe(0);
-      expect(await page.locator('.jp-OutputArea-output img').count()).toBe(1);
+      expect(await page.locator('.jp-RenderedImage img').count()).toBe(1);
       await page.screenshot({ path: path.join(screenshots, 'lab.png') });
     } finally {
       lab.stop();

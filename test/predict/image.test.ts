@@ -23,7 +23,8 @@ async function write(
   pixels: number[][],
   type: keyof typeof MIME = 'png',
 ): Promise<string> {
-  const data = Buffer.from(pixels.flat());
+  const data = Buffer.alloc(4 * pixels.length); // not from a pool: jimp reads the whole memory behind it
+  data.set(pixels.flat());
   const file = path.join(temporary, `${name}.${type}`);
   const image = Jimp.fromBitmap({ data, width, height: pixels.length / width });
   fs.writeFileSync(file, await image.getBuffer(MIME[type] as 'image/png'));
