@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import { verifyEmbeddedMnist } from '../data/index';
-import { nativeBackend, tf } from '../tf';
+import { backend, tf } from '../tf/index';
 
 // What the process was started with: the allocator reads it then, and only then.
 const atStart = fs.existsSync('/proc/self/environ')
@@ -11,7 +11,7 @@ const atStart = fs.existsSync('/proc/self/environ')
 const settings: Record<string, string> = require('../../scripts/runtime-env.json');
 const allocator = Object.entries(settings).filter(([name]) => name !== 'TF_CPP_MIN_LOG_LEVEL');
 
-const { binding, isUsingGpuDevice } = nativeBackend();
+const { binding, isUsingGpuDevice } = backend();
 const seven = tf.tidy(
   () => tf.matMul(tf.tensor2d([[1, 2]]), tf.tensor2d([[3], [2]])).dataSync()[0],
 );

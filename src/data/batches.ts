@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { tf } from '../tf';
+import { tf } from '../tf/index';
 import type { ImageSet } from './dataset';
 import { shuffledIndices } from './random';
 import { toInput } from './transforms';

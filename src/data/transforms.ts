@@ -6,7 +6,7 @@
  * matrix products with a rounding after each. (Source: Pillow, src/libImaging/Resample.c.)
  */
 import { InputError } from '../errors';
-import { tf } from '../tf';
+import { tf } from '../tf/index';
 
 /**
  * The matrix [to, from] that resizes one axis from `from` to `to` pixels by PIL's BILINEAR filter:

@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import { tf } from '../tf';
+import { tf } from '../tf/index';
 import { Dropout } from './dropout';
 import { type Initialisation, initialise } from './initialise';
 import { ALEXNET, type LayerSpec, layerTable } from './layers';

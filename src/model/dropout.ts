@@ -1,4 +1,4 @@
-import { tf } from '../tf';
+import { tf } from '../tf/index';
 import { uniform } from './random';
 
 /**

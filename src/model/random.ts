@@ -2,7 +2,7 @@
  * Random tensors from TensorFlow's counter-based generator (Philox): the same two numbers give the
  * same tensor in every process, and nothing is drawn in JavaScript.
  */
-import { nativeBackend, tf, typeAttribute } from '../tf';
+import { attribute, DType, runTensorOp, tf } from '../tf/index';
 
 /** float32 of `shape`, uniform in [low, high), from `seed` and `stream`; the caller disposes it. */
 export function uniform(
@@ -33,10 +33,10 @@ export function normal(
 
 function stateless(op: string, shape: number[], seed: number, stream: number): tf.Tensor {
   const attributes = [
-    typeAttribute('dtype', 'float32'),
-    typeAttribute('T', 'int32'),
-    typeAttribute('Tseed', 'int32'),
+    attribute.type('dtype', DType.float32),
+    attribute.type('T', DType.int32),
+    attribute.type('Tseed', DType.int32),
   ];
   const inputs = [tf.tensor1d(shape, 'int32'), tf.tensor1d([seed, stream], 'int32')];
-  return nativeBackend().executeSingleOutput(op, attributes, inputs);
+  return runTensorOp(op, attributes, inputs);
 }

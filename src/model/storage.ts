@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { InputError, messageOf } from '../errors';
-import { tf } from '../tf';
+import { tf } from '../tf/index';
 import './dropout'; // so that a saved `Dropout` comes back as ours
 
 interface ModelFile {

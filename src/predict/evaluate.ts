@@ -1,5 +1,5 @@
 import type { ImageSet } from '../data/index';
-import type { tf } from '../tf';
+import type { tf } from '../tf/index';
 import { type ValidateOptions, type Validation, validate } from '../train/index';
 
 export interface Evaluation extends Validation {

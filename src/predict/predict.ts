@@ -1,6 +1,6 @@
 import { gatherPixels, type ImageSet, toInput } from '../data/index';
 import { inputSizeOf } from '../model/index';
-import { tf } from '../tf';
+import { tf } from '../tf/index';
 import { readGreyImage } from './image';
 
 export interface Prediction {

@@ -1,5 +1,15 @@
 import { InputError } from '../errors';
-import { tf } from '../tf';
+import {
+  assignHandle,
+  attribute,
+  DType,
+  free,
+  handleOf,
+  ResourceVariable,
+  runOp,
+  scalarHandle,
+  type tf,
+} from '../tf/index';
 
 export interface AdamWOptions {
   learningRate?: number;
@@ -10,71 +20,106 @@ export interface AdamWOptions {
   epsilon?: number;
 }
 
+/** The options with PyTorch's defaults filled in. Throws InputError for values out of range. */
+export function adamWSettings(options: AdamWOptions): Required<AdamWOptions> {
+  const { learningRate = 1e-3, weightDecay = 0.01 } = options;
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
+  if (!(learningRate > 0))
+    throw new InputError(`learning rate is ${learningRate}, want more than 0`);
+  if (!(weightDecay >= 0)) throw new InputError(`weight decay is ${weightDecay}, want 0 or more`);
+  return { learningRate, weightDecay, beta1, beta2, epsilon };
+}
+
+/** TensorFlow's variables for one of tfjs's: its weights while they are updated, and its two moments. */
+interface Slots {
+  weights: ResourceVariable;
+  first: ResourceVariable;
+  second: ResourceVariable;
+}
+
 /**
- * AdamW (Loshchilov, Hutter 2019), to the letter of PyTorch's `torch.optim.AdamW` and its defaults:
+ * AdamW (Loshchilov, Hutter 2019) as PyTorch's `torch.optim.AdamW`, with its defaults; the formula stands
+ * in `adamw-plain.ts`. Each variable is updated in one pass, in place, by TensorFlow's ResourceApplyAdam,
+ * after a multiplication for the decay.
  *
- *     w ← w · (1 − lr · decay)
- *     m ← β₁ m + (1 − β₁) g          v ← β₂ v + (1 − β₂) g²
- *     w ← w − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
- *
- * Moments are kept by variable name. `dispose` frees them.
+ * TensorFlow adds epsilon before the second moment's bias is corrected and PyTorch after it, so it is
+ * given ε · √(1 − β₂ᵗ). Moments are kept by variable name. `dispose` frees them.
  */
 export class AdamW {
   learningRate: number;
   /** Updates made so far: t. */
   steps = 0;
-  private readonly weightDecay: number;
-  private readonly beta1: number;
-  private readonly beta2: number;
-  private readonly epsilon: number;
-  private readonly moments = new Map<string, { first: tf.Variable; second: tf.Variable }>();
+  private readonly settings: Required<AdamWOptions>;
+  private readonly slots = new Map<string, Slots>();
 
   constructor(options: AdamWOptions = {}) {
-    const { learningRate = 1e-3, weightDecay = 0.01 } = options;
-    const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
-    if (!(learningRate > 0))
-      throw new InputError(`learning rate is ${learningRate}, want more than 0`);
-    if (!(weightDecay >= 0)) throw new InputError(`weight decay is ${weightDecay}, want 0 or more`);
-    this.learningRate = learningRate;
-    this.weightDecay = weightDecay;
-    this.beta1 = beta1;
-    this.beta2 = beta2;
-    this.epsilon = epsilon;
+    this.settings = adamWSettings(options);
+    this.learningRate = this.settings.learningRate;
   }
 
   /** Updates `variables` in place. `gradients` has one for each, by name; the caller keeps them. */
   step(variables: tf.Variable[], gradients: tf.NamedTensorMap): void {
+    const absent = variables.find(({ name }) => !gradients[name]);
+    if (absent) throw new Error(`no gradient for ${absent.name}`);
+    const { weightDecay, beta1, beta2, epsilon } = this.settings;
     this.steps++;
-    const correction1 = 1 - this.beta1 ** this.steps;
-    const correction2 = 1 - this.beta2 ** this.steps;
+    const power1 = beta1 ** this.steps;
+    const power2 = beta2 ** this.steps;
+    const scalars = [
+      power1,
+      power2,
+      this.learningRate,
+      beta1,
+      beta2,
+      epsilon * Math.sqrt(1 - power2),
+    ].map(scalarHandle);
+    const decay = scalarHandle(1 - this.learningRate * weightDecay);
     for (const variable of variables) {
-      const gradient = gradients[variable.name];
-      if (!gradient) throw new Error(`no gradient for ${variable.name}`);
-      const { first, second } = this.momentsOf(variable);
-      tf.tidy(() => {
-        first.assign(first.mul(this.beta1).add(gradient.mul(1 - this.beta1)));
-        second.assign(second.mul(this.beta2).add(gradient.square().mul(1 - this.beta2)));
-        const denominator = second.div(correction2).sqrt().add(this.epsilon);
-        const update = first.mul(this.learningRate / correction1).div(denominator);
-        variable.assign(variable.mul(1 - this.learningRate * this.weightDecay).sub(update));
-      });
+      const { weights, first, second } = this.slotsOf(variable);
+      const [decayed] = runOp('Mul', [FLOAT], [handleOf(variable), decay]);
+      weights.assign(decayed);
+      free(decayed);
+      runOp(
+        'ResourceApplyAdam',
+        [FLOAT, attribute.bool('use_locking', false), attribute.bool('use_nesterov', false)],
+        [
+          weights.handle,
+          first.handle,
+          second.handle,
+          ...scalars,
+          handleOf(gradients[variable.name]),
+        ],
+        0,
+      );
+      assignHandle(variable, weights.read());
     }
+    free(decay, ...scalars);
   }
 
   dispose(): void {
-    for (const { first, second } of this.moments.values()) tf.dispose([first, second]);
-    this.moments.clear();
+    for (const { weights, first, second } of this.slots.values()) {
+      for (const variable of [weights, first, second]) variable.dispose();
+    }
+    this.slots.clear();
   }
 
-  private momentsOf(variable: tf.Variable): { first: tf.Variable; second: tf.Variable } {
-    let moments = this.moments.get(variable.name);
-    if (!moments) {
-      moments = tf.tidy(() => ({
-        first: tf.variable(tf.zerosLike(variable), false),
-        second: tf.variable(tf.zerosLike(variable), false),
-      }));
-      this.moments.set(variable.name, moments);
+  private slotsOf(variable: tf.Variable): Slots {
+    let slots = this.slots.get(variable.name);
+    if (!slots) {
+      const [weights, first, second] = Array.from(
+        { length: 3 },
+        () => new ResourceVariable(variable.shape),
+      );
+      for (const moment of [first, second]) {
+        const [zeros] = runOp('ZerosLike', [FLOAT], [handleOf(variable)]);
+        moment.assign(zeros);
+        free(zeros);
+      }
+      slots = { weights, first, second };
+      this.slots.set(variable.name, slots);
     }
-    return moments;
+    return slots;
   }
 }
+
+const FLOAT = attribute.type('T', DType.float32);

@@ -1,5 +1,6 @@
 /** Training: the loss, the optimizer, the loop, and the run folder it ends in. */
 export { AdamW, type AdamWOptions } from './adamw';
+export { PlainAdamW } from './adamw-plain';
 export { countCorrect, crossEntropySum } from './loss';
 export { type Profile, tutorialProfile } from './profile';
 export { checkNewRun, type Run, type RunConfig, readRun, writeJson, writeRun } from './run';

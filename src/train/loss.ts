@@ -1,4 +1,4 @@
-import { tf } from '../tf';
+import { tf } from '../tf/index';
 
 /**
  * The sum over the batch of the cross-entropy between softmax(logits) and the labels, as PyTorch's

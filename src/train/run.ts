@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { InputError, messageOf } from '../errors';
 import { type Initialisation, saveModel } from '../model/index';
-import type { tf } from '../tf';
+import type { tf } from '../tf/index';
 import type { EpochRecord, History, StepRecord } from './trainer';
 
 /** What a run was asked to do; whatever else the caller wants to keep may stand beside it. */

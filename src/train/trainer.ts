@@ -5,7 +5,7 @@ import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/in
 import { InputError } from '../errors';
 import { inputSizeOf } from '../model/index';
 import { type ProgressListener, turnEventLoop } from '../progress';
-import { tf } from '../tf';
+import { tf } from '../tf/index';
 import { AdamW } from './adamw';
 import { countCorrect, crossEntropySum } from './loss';
 import { validate } from './validate';

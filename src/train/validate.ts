@@ -1,7 +1,7 @@
 import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
 import { inputSizeOf } from '../model/index';
 import { type ProgressListener, turnEventLoop } from '../progress';
-import { tf } from '../tf';
+import { tf } from '../tf/index';
 import { crossEntropySum } from './loss';
 
 export interface ValidateOptions {

@@ -1,5 +1,5 @@
 import { normalise, resize, resizeMatrix, toInput } from '../../src/data/index';
-import { tf } from '../../src/tf';
+import { tf } from '../../src/tf/index';
 import { expectNoLeak } from '../support/tensors';
 
 test('resizing 2 pixels to 4 weighs neighbours by quarters', () => {

@@ -1,5 +1,5 @@
 import { ALEXNET, alexnet, layerTable } from '../../src/model/index';
-import { tf } from '../../src/tf';
+import { tf } from '../../src/tf/index';
 import { expectNoLeak } from '../support/tensors';
 
 test('tfjs counts the parameters and shapes that the table computes', async () => {

@@ -1,5 +1,5 @@
 import { Dropout } from '../../src/model/index';
-import { tf } from '../../src/tf';
+import { tf } from '../../src/tf/index';
 import { expectNoLeak } from '../support/tensors';
 
 function masks(rate: number, seed: number, times: number): number[][] {

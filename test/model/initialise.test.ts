@@ -1,5 +1,5 @@
 import { alexnet, type LayerSpec } from '../../src/model/index';
-import { tf } from '../../src/tf';
+import { tf } from '../../src/tf/index';
 
 const layers: LayerSpec[] = [
   { kind: 'conv', name: 'conv', filters: 64, kernel: 5, stride: 1, padding: 0 },

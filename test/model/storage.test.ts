@@ -9,7 +9,7 @@ import {
   loadModel,
   saveModel,
 } from '../../src/model/index';
-import { tf } from '../../src/tf';
+import { tf } from '../../src/tf/index';
 import { folderOf, temporaryFolder } from '../support/idx';
 import { expectNoLeak } from '../support/tensors';
 

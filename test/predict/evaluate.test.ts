@@ -1,7 +1,7 @@
 import { slice } from '../../src/data/index';
 import { alexnet, type LayerSpec } from '../../src/model/index';
 import { confusionMatrix, evaluate, predictBatch } from '../../src/predict/index';
-import { tf } from '../../src/tf';
+import { tf } from '../../src/tf/index';
 import { barSet } from '../support/sets';
 import { expectNoLeak } from '../support/tensors';
 

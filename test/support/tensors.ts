@@ -1,4 +1,4 @@
-import { tf } from '../../src/tf';
+import { tf } from '../../src/tf/index';
 
 /** Runs `body` and expects as many tensors afterwards as before. */
 export async function expectNoLeak<T>(body: () => T | Promise<T>): Promise<T> {

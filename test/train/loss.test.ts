@@ -1,4 +1,4 @@
-import { tf } from '../../src/tf';
+import { tf } from '../../src/tf/index';
 import { countCorrect, crossEntropySum } from '../../src/train/index';
 import { expectNoLeak } from '../support/tensors';
 

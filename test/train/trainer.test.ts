@@ -1,7 +1,7 @@
 import { slice } from '../../src/data/index';
 import { alexnet, type LayerSpec } from '../../src/model/index';
 import type { Progress } from '../../src/progress';
-import { tf } from '../../src/tf';
+import { tf } from '../../src/tf/index';
 import {
   AdamW,
   type EpochRecord,

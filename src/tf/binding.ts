@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import util from 'node:util';
-import { messageOf } from './errors';
+import { messageOf } from '../errors';
 
 /** The binding built by `npm run setup` against the TensorFlow of the Python environment. */
 export const bindingPath = path.join(

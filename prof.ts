@@ -1,0 +1,32 @@
+import { loadDataset, epochBatches, makeBatch, disposeBatch } from './src/data/index';
+import { alexnet } from './src/model/index';
+import { AdamW, crossEntropySum, trainableVariables } from './src/train/index';
+import { tf, backend, autocast, distrustedOps } from './src/tf/index';
+const set = loadDataset('train');
+const model = alexnet();
+const B = Number(process.argv[2] ?? 128), N = Number(process.argv[3] ?? 4);
+const opt = new AdamW({learningRate: 3e-4});
+const vars = trainableVariables(model);
+const binding = (backend() as any).binding; const orig = binding.executeOp;
+let on = false; const times = new Map<string, [number, number]>();
+const b2: any = {}; for (const k of Object.getOwnPropertyNames(binding)) { b2[k] = binding[k]; }
+for (const k in binding) b2[k] = (binding as any)[k];
+b2.executeOp = (name: string, a: any, ids: number[], n: number) => { const s = performance.now(); const r = orig.call(binding, name, a, ids, n); if (on) { const key = name + ' ' + r.map((x: any) => x.shape.join('x')+':'+x.dtype).join(','); const t = times.get(key) ?? [0, 0]; t[0] += performance.now() - s; t[1]++; times.set(key, t); } return r; };
+(backend() as any).binding = b2;
+epochBatches(set.length, B, {seed: 1, epoch: 0}).slice(0, N).forEach((idx, i) => {
+  if (i === 2) on = true;
+  const s = performance.now();
+  const b = makeBatch(set, idx, 227);
+  const s1 = performance.now();
+  const { value, grads } = autocast((process.argv[4] ?? "float32") as any, () => tf.variableGrads(() => crossEntropySum(model.apply(b.images, { training: true }) as any, b.labels).div(B) as tf.Scalar, vars));
+  const s2 = performance.now();
+  opt.step(vars, grads); tf.dispose(grads);
+  const s3 = performance.now();
+  console.log(i, value.dataSync()[0].toFixed(4), 'batch', (s1 - s).toFixed(0), 'grads', (s2 - s1).toFixed(0), 'opt', (s3 - s2).toFixed(0));
+  value.dispose(); disposeBatch(b);
+});
+const n = N - 2; let total = 0;
+for (const [, [t]] of times) total += t / n;
+console.log('ops total', total.toFixed(0));
+for (const [k, [t, c]] of [...times].sort((a, b) => b[1][0] - a[1][0]).slice(0, 45)) console.log((t / n).toFixed(1).padStart(8), (c / n).toFixed(1).padStart(5), k);
+console.log(distrustedOps());

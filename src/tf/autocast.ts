@@ -1,0 +1,267 @@
+/**
+ * Mixed precision beneath tfjs: PyTorch's autocast for any tfjs model.
+ *
+ * Inside `autocast('bfloat16', …)` convolutions and matrix products run in bfloat16, forward and both
+ * gradients, and what flows between them (ReLU, pooling, bias, dropout) stays in bfloat16. All else runs
+ * in float32: loss, softmax, optimizer, and everything outside.
+ *
+ * tfjs has no such types, so it is not told. To it all tensors are float32; a tensor's data has, beside or
+ * instead of its float32 handle, one in low precision (`DataEntry.low`). Every op of tfjs-node goes through
+ * the backend's two execute methods, and there it is decided which of the two an op gets. The other is
+ * made when it is asked for, and kept until the tensor is disposed.
+ */
+import type { tf } from './load';
+import {
+  attribute,
+  type Backend,
+  backend,
+  castHandle,
+  type DataEntry,
+  DType,
+  free,
+  type Handle,
+  type OpAttribute,
+  runOp,
+} from './native';
+
+export type LowPrecision = 'bfloat16' | 'float16';
+export type Precision = 'float32' | LowPrecision;
+
+/** Ops that are worth lowering, and which of their inputs are floats. */
+const LOWERED: Record<string, number[]> = {
+  Conv2D: [0, 1],
+  Conv2DBackpropFilter: [0, 2],
+  Conv2DBackpropInput: [1, 2],
+  BatchMatMulV2: [0, 1],
+};
+
+/** Ops that stay in low precision when their first float input is there. */
+const FOLLOWING: Record<string, number[]> = {
+  Add: [0, 1],
+  Mul: [0, 1],
+  Relu: [0],
+  ReluGrad: [0, 1],
+  BiasAddGrad: [0],
+  MaxPool: [0],
+  MaxPoolGrad: [0, 1, 2],
+  _MklNativeMaxPool: [0],
+  _MklNativeMaxPoolGrad: [0, 1, 2],
+  PadV2: [0, 2],
+  Reshape: [0],
+  Transpose: [0],
+};
+
+/** The type in force, or undefined outside `autocast`. */
+let low: number | undefined;
+
+/** Runs `body`, which must not be async, with convolutions and matrix products in `precision`. */
+export function autocast<T>(precision: Precision, body: () => T): T {
+  const outer = low;
+  low = precision === 'float32' ? undefined : DType[precision];
+  try {
+    return body();
+  } finally {
+    low = outer;
+  }
+}
+
+/** Puts the two execute methods in the place of tfjs-node's. Called once, when TensorFlow is loaded. */
+export function installAutocast(): void {
+  const { createOutputTensor, disposeData, readSync } = backend();
+  Object.assign(backend(), {
+    executeSingleOutput: (name: string, attributes: OpAttribute[], inputs: tf.Tensor[]) =>
+      execute(name, attributes, inputs, 1)[0],
+    executeMultipleOutputs: execute,
+    getInputTensorIds: (inputs: tf.Tensor[]) => inputs.map((input) => highHandle(input)),
+    createOutputTensor(this: Backend, metadata: { id: Handle; shape: number[]; dtype: number }) {
+      const { dtype } = metadata;
+      if (dtype !== DType.bfloat16 && dtype !== DType.float16) {
+        return createOutputTensor.call(this, metadata);
+      }
+      const tensor = createOutputTensor.call(this, { ...metadata, id: -1, dtype: DType.float32 });
+      Object.assign(this.tensorMap.get(tensor.dataId), { low: metadata.id, lowType: dtype });
+      return tensor;
+    },
+    readSync(this: Backend, dataId: object) {
+      const entry = this.tensorMap.has(dataId) ? this.tensorMap.get(dataId) : undefined;
+      if (entry?.low !== undefined) highOf(entry);
+      return readSync.call(this, dataId);
+    },
+    disposeData(this: Backend, dataId: object, force?: boolean) {
+      const entry = this.tensorMap.has(dataId) ? this.tensorMap.get(dataId) : undefined;
+      const gone = disposeData.call(this, dataId, force);
+      if (gone && entry) dropLow(entry);
+      return gone;
+    },
+  });
+}
+
+/** Forgets the low-precision copy of an entry whose float32 value has changed. */
+function dropLow(entry: DataEntry): void {
+  if (entry.low !== undefined) free(entry.low);
+  entry.low = undefined;
+}
+
+/** Gives `variable` the float32 value of `handle`, which becomes the variable's. */
+export function assignHandle(variable: tf.Variable, handle: Handle): void {
+  const entry = entryOf(variable);
+  if (entry.refCount > 1) {
+    // Clones share this data: they keep it, and the variable gets data of its own.
+    const value = backend().createOutputTensor({
+      id: handle,
+      shape: variable.shape,
+      dtype: DType.float32,
+    });
+    variable.assign(value);
+    value.dispose();
+    return;
+  }
+  if (entry.id >= 0) free(entry.id);
+  dropLow(entry);
+  entry.values = null;
+  entry.id = handle;
+}
+
+function execute(
+  name: string,
+  attributes: OpAttribute[],
+  inputs: tf.Tensor[],
+  outputs: number,
+): tf.Tensor[] {
+  const { binding } = backend();
+  const floats = low === undefined ? undefined : floatInputs(name, inputs);
+  if (!floats) {
+    return binding
+      .executeOp(name, attributes, inputs.map(highHandle), outputs)
+      .map((metadata) => backend().createOutputTensor(metadata));
+  }
+  const lowType = low!;
+  if (name in LOWERED && !isTrusted(name, attributes, inputs, floats, lowType)) {
+    // In float32 after all, but what follows goes on in low precision.
+    const [high] = binding.executeOp(name, attributes, inputs.map(highHandle), 1);
+    const id = castHandle(high.id, DType.float32, lowType);
+    free(high.id);
+    return [backend().createOutputTensor({ ...high, id, dtype: lowType })];
+  }
+  return binding
+    .executeOp(
+      name,
+      loweredAttributes(attributes, lowType),
+      handles(inputs, floats, lowType),
+      outputs,
+    )
+    .map((metadata) => backend().createOutputTensor(metadata));
+}
+
+/** Which inputs are to be low, or undefined when the op runs in float32. */
+function floatInputs(name: string, inputs: tf.Tensor[]): number[] | undefined {
+  const floats = LOWERED[name] ?? FOLLOWING[name];
+  if (!floats || floats.some((index) => inputs[index].dtype !== 'float32')) return undefined;
+  if (name in LOWERED || entryOf(inputs[floats[0]]).low !== undefined) return floats;
+  return undefined;
+}
+
+function loweredAttributes(attributes: OpAttribute[], lowType: number): OpAttribute[] {
+  return attributes.map((each) => (each.name === 'T' ? attribute.type('T', lowType) : each));
+}
+
+function handles(inputs: tf.Tensor[], floats: number[], lowType: number): Handle[] {
+  return inputs.map((input, index) =>
+    floats.includes(index) ? lowOf(entryOf(input), lowType) : highHandle(input),
+  );
+}
+
+function entryOf(tensor: tf.Tensor): DataEntry {
+  return backend().tensorMap.get(tensor.dataId);
+}
+
+function highHandle(tensor: tf.Tensor): Handle {
+  // tfjs-node passes 64-bit scalars as objects of its own that are no tensors.
+  const wide = tensor as unknown as { valueArray?: Int32Array };
+  if (wide.valueArray) return backend().binding.createTensor([], 9 /* int64 */, wide.valueArray);
+  return highOf(entryOf(tensor));
+}
+
+function highOf(entry: DataEntry): Handle {
+  if (entry.values !== null && entry.values !== undefined) {
+    entry.id = backend().binding.createTensor(entry.shape, entry.dtype, entry.values);
+    entry.values = null;
+  } else if (entry.low !== undefined && entry.id < 0) {
+    entry.id = castHandle(entry.low, entry.lowType!, DType.float32);
+  }
+  return entry.id;
+}
+
+function lowOf(entry: DataEntry, lowType: number): Handle {
+  if (entry.low !== undefined && entry.lowType !== lowType) {
+    highOf(entry);
+    dropLow(entry);
+  }
+  if (entry.low === undefined) {
+    entry.low = castHandle(highOf(entry), DType.float32, lowType);
+    entry.lowType = lowType;
+  }
+  return entry.low;
+}
+
+/**
+ * Whether an op may be trusted in low precision on this machine.
+ *
+ * Some are silently wrong: TensorFlow 2.21's oneDNN convolves images of 1 or 3 channels in bfloat16 with
+ * a relative error of 0.7 on some processors. So the first time that an op meets a shape, it runs in both
+ * precisions on what it was given, and is kept in float32 from then on if the two disagree.
+ */
+function isTrusted(
+  name: string,
+  attributes: OpAttribute[],
+  inputs: tf.Tensor[],
+  floats: number[],
+  lowType: number,
+): boolean {
+  const key = JSON.stringify([
+    name,
+    lowType,
+    attributes,
+    inputs.map(({ shape }) => shape.slice(1)),
+  ]);
+  let trusted = verdicts.get(key);
+  if (trusted === undefined) {
+    const lowered = loweredAttributes(attributes, lowType);
+    const [high] = runOp(name, attributes, inputs.map(highHandle));
+    const [rough] = runOp(name, lowered, handles(inputs, floats, lowType));
+    const raised = castHandle(rough, lowType, DType.float32);
+    const error = relativeError(raised, high);
+    free(high, rough, raised);
+    // 2⁻⁸ is bfloat16's rounding; sums of rounded products stay near it. Overflow is no disagreement:
+    // float16 may overflow, and the loss scale is there for that.
+    trusted = !(error > 0.05);
+    verdicts.set(key, trusted);
+    if (!trusted) {
+      const shapes = inputs.map(({ shape }) => `[${shape}]`).join(' ');
+      distrusted.push({ name, shapes, error });
+    }
+  }
+  return trusted;
+}
+
+const verdicts = new Map<string, boolean>();
+const distrusted: { name: string; shapes: string; error: number }[] = [];
+
+/** The ops that were found wrong in low precision so far, and how wrong. They run in float32. */
+export function distrustedOps(): readonly { name: string; shapes: string; error: number }[] {
+  return distrusted;
+}
+
+/** ‖a − b‖ / ‖b‖ of two float32 handles. */
+function relativeError(a: Handle, b: Handle): number {
+  const float = [attribute.type('T', DType.float32)];
+  const [difference] = runOp('Sub', float, [a, b]);
+  const norms = [difference, b].map((handle) => {
+    const [halfSquare] = runOp('L2Loss', float, [handle]);
+    const value = Math.sqrt(2 * backend().binding.tensorDataSync(halfSquare)[0]);
+    free(halfSquare);
+    return value;
+  });
+  free(difference);
+  return norms[1] === 0 ? norms[0] : norms[0] / norms[1];
+}

@@ -1,0 +1,124 @@
+/**
+ * Gradients that TensorFlow has an op for and tfjs does not use.
+ *
+ * tfjs makes ReLU's gradient of six ops, sums a bias's gradient with a general reduction, and uses
+ * TensorFlow's generic gradient of max-pooling, which is ten times slower than oneDNN's.
+ */
+import { tf } from './load';
+import { attribute, backend, DType, type OpAttribute, runTensorOp } from './native';
+
+const FLOAT = attribute.type('T', DType.float32);
+
+/** Puts these gradients in the place of tfjs's. Called once, when TensorFlow is loaded. */
+export function installGradients(): void {
+  replaceGradient({
+    kernelName: 'Relu',
+    outputsToSave: [true],
+    gradFunc: (dy, [y]) => ({ x: () => runTensorOp('ReluGrad', [FLOAT], [dy as tf.Tensor, y]) }),
+  });
+  const add = tf.getGradient('Add');
+  replaceGradient({
+    ...add,
+    gradFunc: (dy, saved, attrs) => {
+      const [a, b] = saved;
+      const isBias = b.rank === 1 && a.rank > 1 && a.shape[a.rank - 1] === b.shape[0];
+      if (!isBias || a.dtype !== 'float32' || b.dtype !== 'float32') {
+        return add.gradFunc(dy, saved, attrs);
+      }
+      const format = attribute.string('data_format', 'NHWC');
+      return {
+        a: () => (dy as tf.Tensor).clone(),
+        b: () => runTensorOp('BiasAddGrad', [FLOAT, format], [dy as tf.Tensor]),
+      };
+    },
+  });
+  if (hasOneDnnPooling()) replaceMaxPooling();
+}
+
+function replaceGradient(config: tf.GradConfig): void {
+  tf.unregisterGradient(config.kernelName);
+  tf.registerGradient(config);
+}
+
+/**
+ * Max-pooling by oneDNN, forward and gradient. The gradient needs the workspace that the forward pass
+ * fills; that pass is run again for it, which costs less than keeping workspaces would complicate.
+ */
+function replaceMaxPooling(): void {
+  replaceKernel('MaxPool', ({ x }, attrs) => {
+    const [y, workspace] = oneDnnMaxPool(x, poolAttributes(x, attrs));
+    workspace.dispose();
+    return y;
+  });
+  replaceKernel('MaxPoolGrad', ({ dy, input, output }, attrs) => {
+    const attributes = poolAttributes(input, attrs);
+    const [again, workspace] = oneDnnMaxPool(input, attributes);
+    const inputs = [input, output, dy, workspace];
+    const gradient = runTensorOp('_MklNativeMaxPoolGrad', attributes, inputs);
+    tf.dispose([again, workspace]);
+    return gradient;
+  });
+}
+
+function replaceKernel(
+  kernelName: string,
+  kernel: (inputs: Record<string, tf.Tensor>, attrs: PoolAttributes) => tf.Tensor,
+): void {
+  tf.unregisterKernel(kernelName, 'tensorflow');
+  tf.registerKernel({
+    kernelName,
+    backendName: 'tensorflow',
+    kernelFunc: ({ inputs, attrs }) =>
+      kernel(inputs as Record<string, tf.Tensor>, attrs as unknown as PoolAttributes),
+  });
+}
+
+interface PoolAttributes {
+  filterSize: number | [number, number];
+  strides: number | [number, number];
+  pad: 'same' | 'valid';
+  dimRoundingMode?: 'floor' | 'round' | 'ceil';
+}
+
+function oneDnnMaxPool(x: tf.Tensor, attributes: OpAttribute[]): tf.Tensor[] {
+  return backend().executeMultipleOutputs('_MklNativeMaxPool', attributes, [x], 2);
+}
+
+function poolAttributes(x: tf.Tensor, attrs: PoolAttributes): OpAttribute[] {
+  const info = tf.backend_util.computePool2DInfo(
+    x.shape as [number, number, number, number],
+    attrs.filterSize,
+    attrs.strides,
+    1,
+    attrs.pad,
+    attrs.dimRoundingMode,
+  );
+  if (info.padInfo.type !== 'VALID' && info.padInfo.type !== 'SAME') {
+    throw new Error(`max-pooling pads 'valid' or 'same', not ${info.padInfo.type}`);
+  }
+  return [
+    FLOAT,
+    attribute.int('ksize', [1, info.filterHeight, info.filterWidth, 1]),
+    attribute.int('strides', [1, info.strideHeight, info.strideWidth, 1]),
+    attribute.string('padding', info.padInfo.type),
+    attribute.string('data_format', 'NHWC'),
+    attribute.bool('workspace_enabled', true),
+    attribute.string('_kernel', 'MklNameChangeOp'),
+  ];
+}
+
+/** oneDNN's pooling is there on x86 CPUs only; asking is trying. */
+function hasOneDnnPooling(): boolean {
+  if (backend().isUsingGpuDevice) return false;
+  try {
+    tf.tidy(() => {
+      const x: tf.Tensor = tf.ones([1, 2, 2, 1]);
+      const attributes = poolAttributes(x, { filterSize: 2, strides: 2, pad: 'valid' });
+      const [y, workspace] = oneDnnMaxPool(x, attributes);
+      runTensorOp('_MklNativeMaxPoolGrad', attributes, [x, y, y, workspace]);
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * The one door to TensorFlow: everything else writes `import { tf } from '../tf/index'`.
+ *
+ * Behind it lie tfjs's own operations on TensorFlow's C library, made faster for every model: better
+ * gradients (`gradients.ts`) and mixed precision (`autocast.ts`).
+ */
+import { installAutocast } from './autocast';
+import { installGradients } from './gradients';
+import { tf } from './load';
+
+installAutocast();
+installGradients();
+
+export {
+  assignHandle,
+  autocast,
+  distrustedOps,
+  type LowPrecision,
+  type Precision,
+} from './autocast';
+export {
+  attribute,
+  backend,
+  DType,
+  free,
+  handleOf,
+  ResourceVariable,
+  runOp,
+  runTensorOp,
+  scalarHandle,
+} from './native';
+export { tf };
