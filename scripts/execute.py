@@ -44,6 +44,7 @@ class Execute(ExecutePreprocessor):
             self.number += 1
             self.running = cell
             total = sum(c.cell_type == "code" for c in self.nb.cells)
+            cell.execution_count = self.number  # tslab does not tell it
             tell("cell", notebook=self.notebook, cell=self.number, cells=total)
         return super().preprocess_cell(cell, resources, index)
 

@@ -54,8 +54,6 @@ function npmPackages() {
       ]);
       writeMark(mark, { key });
     },
-    detail: () =>
-      `${Object.keys(readJson(path.join(root, 'package.json')).dependencies).length} direct, from the lock file`,
   };
 }
 
@@ -105,7 +103,6 @@ function pythonPackages(environment, mark, device, gpu) {
         throw new SetupError(`${wheel} was installed but holds no headers`);
       writeMark(mark, { key, device });
     },
-    detail: () => tensorflowWheel(prefix) ?? 'no TensorFlow',
   };
 }
 
@@ -150,21 +147,33 @@ function binding({ prefix, python }) {
       );
       writeMark(mark, { key: key() });
     },
-    detail: () => 'built against that TensorFlow',
   };
 }
 
+/** The kernel, and a JupyterLab that does not ask the network for news. */
 function kernel({ prefix }) {
-  const file = kernelspecFile(prefix);
+  const settings = {
+    '@jupyterlab/apputils-extension:notification': {
+      checkForUpdates: false,
+      fetchNews: 'false',
+    },
+  };
+  const files = {
+    [kernelspecFile(prefix)]: kernelspec(),
+    [path.join(prefix, 'share', 'jupyter', 'lab', 'settings', 'overrides.json')]:
+      `${JSON.stringify(settings, null, 2)}\n`,
+  };
   return {
     name: 'Jupyter kernel',
-    isDone: () => fs.existsSync(file) && read(file) === kernelspec(),
+    isDone: () =>
+      Object.entries(files).every(([file, text]) => fs.existsSync(file) && read(file) === text),
     needs: () => {},
     async run() {
-      fs.mkdirSync(path.dirname(file), { recursive: true });
-      fs.writeFileSync(file, kernelspec());
+      for (const [file, text] of Object.entries(files)) {
+        fs.mkdirSync(path.dirname(file), { recursive: true });
+        fs.writeFileSync(file, text);
+      }
     },
-    detail: () => 'tslab',
   };
 }
 

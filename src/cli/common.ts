@@ -1,6 +1,7 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { InputError, messageOf } from '../errors';
 import type { ProgressListener } from '../progress';
+import { fastestPrecision, type Precision } from '../tf/index';
 import { streamProgress } from '../viz/index';
 
 /** A command that ends with one line and exit code 1 for whatever is wrong with its input. */
@@ -65,4 +66,18 @@ export function printJson(value: unknown): void {
 
 export function percent(share: number): string {
   return `${(100 * share).toFixed(2)}%`;
+}
+
+/** `--precision`, for commands that compute much. */
+export function precisionOption(): Option {
+  return new Option(
+    '--precision <p>',
+    'of convolutions and matrix products; auto takes the faster one',
+  )
+    .choices(['auto', 'float32', 'bfloat16'])
+    .default('auto');
+}
+
+export function resolvePrecision(precision: 'auto' | Precision): Precision {
+  return precision === 'auto' ? fastestPrecision() : precision;
 }

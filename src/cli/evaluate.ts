@@ -2,12 +2,23 @@ import { loadDataset, slice } from '../data/index';
 import { InputError } from '../errors';
 import { loadModel } from '../model/index';
 import { evaluate } from '../predict/index';
-import { command, percent, positiveInteger, printJson, progressUnless, run } from './common';
+import type { Precision } from '../tf/index';
+import {
+  command,
+  percent,
+  positiveInteger,
+  precisionOption,
+  printJson,
+  progressUnless,
+  resolvePrecision,
+  run,
+} from './common';
 
 interface EvaluateArguments {
   model: string;
   data?: string;
   images?: number;
+  precision: 'auto' | Precision;
   json?: boolean;
 }
 
@@ -18,6 +29,7 @@ const program = command('evaluate', 'Measures a trained model on the test images
     "a folder of IDX files, or torchvision's layout (default: MNIST, embedded)",
   )
   .option('--images <n>', 'use the first n only', positiveInteger)
+  .addOption(precisionOption())
   .option('--json', 'print {images, loss, accuracy, confusion} and nothing else')
   .action(evaluateCommand);
 
@@ -28,7 +40,10 @@ async function evaluateCommand(args: EvaluateArguments): Promise<void> {
   }
   const set = args.images === undefined ? all : slice(all, 0, args.images);
   const model = await loadModel(args.model);
-  const result = await evaluate(model, set, { onProgress: progressUnless(args.json) });
+  const result = await evaluate(model, set, {
+    precision: resolvePrecision(args.precision),
+    onProgress: progressUnless(args.json),
+  });
   const { images, loss, accuracy, confusion } = result;
   if (args.json) {
     printJson({ images, loss, accuracy, confusion });

@@ -3,7 +3,15 @@ import { Option } from 'commander';
 import { loadDataset, slice, splitValidation } from '../data/index';
 import { InputError } from '../errors';
 import { alexnet, INITIALISATIONS, type Initialisation } from '../model/index';
-import { checkNewRun, type RunConfig, train, writeRun } from '../train/index';
+import type { Precision } from '../tf/index';
+import {
+  checkNewRun,
+  type RunConfig,
+  SCHEDULES,
+  type Schedule,
+  train,
+  writeRun,
+} from '../train/index';
 import { streamProgress } from '../viz/index';
 import {
   command,
@@ -11,6 +19,8 @@ import {
   percent,
   positiveInteger,
   positiveNumber,
+  precisionOption,
+  resolvePrecision,
   run,
   wholeNumber,
 } from './common';
@@ -19,12 +29,14 @@ interface TrainArguments {
   epochs: number;
   batchSize: number;
   lr: number;
+  schedule: Schedule;
   weightDecay: number;
   accumulationSteps: number;
   trainImages?: number;
   validationImages?: number;
   inputSize: number;
   init: Initialisation;
+  precision: 'auto' | Precision;
   seed: number;
   data?: string;
   run: string;
@@ -36,6 +48,9 @@ const program = command('train', 'Trains AlexNet and writes the run into a folde
   .option('--epochs <n>', 'passes over the training images', positiveInteger, 5)
   .option('--batch-size <n>', 'images a step', positiveInteger, 128)
   .option('--lr <x>', 'learning rate of AdamW', positiveNumber, 0.001)
+  .addOption(
+    new Option('--schedule <how>', 'of the learning rate').choices(SCHEDULES).default('constant'),
+  )
   .option('--weight-decay <x>', 'decoupled weight decay of AdamW', nonNegativeNumber, 0.01)
   .option('--accumulation-steps <n>', 'batches whose gradients make one update', positiveInteger, 1)
   .option(
@@ -52,6 +67,7 @@ const program = command('train', 'Trains AlexNet and writes the run into a folde
   .addOption(
     new Option('--init <how>', 'initial weights').choices(INITIALISATIONS).default('pytorch'),
   )
+  .addOption(precisionOption())
   .option('--seed <n>', 'fixes initial weights, order of images and dropout', wholeNumber, 42)
   .option(
     '--data <dir>',
@@ -81,26 +97,16 @@ async function trainCommand(args: TrainArguments): Promise<void> {
   }
   const { inputSize, seed, init: initialisation } = args;
   const model = alexnet({ inputSize, seed, initialisation, classes: all.classes });
-  const config: RunConfig = {
-    epochs: args.epochs,
-    batchSize: args.batchSize,
-    learningRate: args.lr,
-    weightDecay: args.weightDecay,
-    accumulationSteps: args.accumulationSteps,
-    trainImages,
-    validationImages,
-    inputSize,
-    initialisation,
-    seed,
-    precision: 'float32',
-    data: args.data ?? 'MNIST (embedded)',
-  };
+  const precision = resolvePrecision(args.precision);
+  const notes = { initialisation, data: args.data ?? 'MNIST (embedded)' };
   console.log(
     `${all.name}: ${trainImages.toLocaleString('en-US')} images, ${validationImages.toLocaleString('en-US')} more for validation; ` +
-      `${model.countParams().toLocaleString('en-US')} parameters; run folder ${args.run}`,
+      `${model.countParams().toLocaleString('en-US')} parameters; ${precision}; run folder ${args.run}`,
   );
   const history = await train(model, slice(rest, 0, trainImages), {
-    ...config,
+    ...args,
+    learningRate: args.lr,
+    precision,
     validation,
     onProgress: streamProgress(process.stdout),
     onEpoch: async (epoch, sofar) => {
@@ -112,7 +118,7 @@ async function trainCommand(args: TrainArguments): Promise<void> {
         `Epoch ${epoch.epoch}/${args.epochs}: loss ${epoch.trainLoss.toFixed(4)}, accuracy ${percent(epoch.trainAccuracy)}` +
           `${validated}; ${epoch.seconds.toFixed(0)} s, ${epoch.imagesPerSecond.toFixed(1)} images/s`,
       );
-      await writeRun(args.run, model, config, sofar);
+      await writeRun(args.run, model, sofar, notes);
     },
   });
   if (history.interrupted) {

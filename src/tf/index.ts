@@ -15,6 +15,7 @@ export {
   assignHandle,
   autocast,
   distrustedOps,
+  fastestPrecision,
   type LowPrecision,
   type Precision,
 } from './autocast';

@@ -4,11 +4,13 @@ export { PlainAdamW } from './adamw-plain';
 export { countCorrect, crossEntropySum } from './loss';
 export { type Profile, tutorialProfile } from './profile';
 export { checkNewRun, type Run, type RunConfig, readRun, writeJson, writeRun } from './run';
+export { SCHEDULES, type Schedule, scheduledRate } from './schedule';
 export {
   type EpochRecord,
   type History,
   type StepRecord,
   type TrainOptions,
+  type TrainSettings,
   train,
   trainableVariables,
   trainStep,

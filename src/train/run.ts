@@ -5,24 +5,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { InputError, messageOf } from '../errors';
-import { type Initialisation, saveModel } from '../model/index';
+import { inputSizeOf, saveModel } from '../model/index';
 import type { tf } from '../tf/index';
-import type { EpochRecord, History, StepRecord } from './trainer';
+import type { EpochRecord, History, StepRecord, TrainSettings } from './trainer';
 
-/** What a run was asked to do; whatever else the caller wants to keep may stand beside it. */
-export interface RunConfig {
-  epochs: number;
-  batchSize: number;
-  learningRate: number;
-  weightDecay: number;
-  accumulationSteps: number;
-  trainImages: number;
-  validationImages: number;
+/** What a run was told to do, and on what network; whatever else the caller noted may stand beside it. */
+export interface RunConfig extends TrainSettings {
   inputSize: number;
-  initialisation: Initialisation;
-  seed: number;
-  precision: 'float32';
-  data: string;
+  [note: string]: unknown;
 }
 
 export interface Run {
@@ -45,13 +35,17 @@ export function checkNewRun(folder: string): void {
   }
 }
 
-/** Writes a finished run, replacing one that is there. */
+/**
+ * Writes a run, replacing one that is there. `notes` are added to the configuration: what `train` cannot
+ * know, as the initial weights or where the data came from.
+ */
 export async function writeRun(
   folder: string,
   model: tf.LayersModel,
-  config: RunConfig,
   history: History,
+  notes: Record<string, unknown> = {},
 ): Promise<void> {
+  const config: RunConfig = { ...history.settings, inputSize: inputSizeOf(model), ...notes };
   await saveModel(model, path.join(folder, 'model'));
   fs.rmSync(path.join(folder, 'test.json'), { force: true }); // it spoke of another model
   writeJson(path.join(folder, 'history.json'), history.epochs);

@@ -5,18 +5,23 @@ import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/in
 import { InputError } from '../errors';
 import { inputSizeOf } from '../model/index';
 import { type ProgressListener, turnEventLoop } from '../progress';
-import { tf } from '../tf/index';
+import { autocast, type Precision, tf } from '../tf/index';
 import { AdamW } from './adamw';
 import { countCorrect, crossEntropySum } from './loss';
+import { type Schedule, scheduledRate } from './schedule';
 import { validate } from './validate';
 
 export interface TrainOptions {
   epochs?: number;
   batchSize?: number;
   learningRate?: number;
+  /** How the learning rate changes from update to update. */
+  schedule?: Schedule;
   weightDecay?: number;
   /** Batches whose gradients are summed into one update: it acts as one batch that much larger. */
   accumulationSteps?: number;
+  /** Of convolutions and matrix products, forward and gradients; all else is float32. */
+  precision?: Precision;
   /** Fixes the order of the images. */
   seed?: number;
   /** Measured after each epoch; never trained on. */
@@ -24,6 +29,22 @@ export interface TrainOptions {
   onProgress?: ProgressListener;
   /** Called, and waited for, after each epoch with everything measured so far. */
   onEpoch?: (record: EpochRecord, history: History) => void | Promise<void>;
+}
+
+/** What a training was told to do, defaults filled in. */
+export interface TrainSettings {
+  /** The name of the set. */
+  data: string;
+  trainImages: number;
+  validationImages: number;
+  epochs: number;
+  batchSize: number;
+  learningRate: number;
+  schedule: Schedule;
+  weightDecay: number;
+  accumulationSteps: number;
+  precision: Precision;
+  seed: number;
 }
 
 /** One epoch, as it stands in `history.json`. */
@@ -44,12 +65,14 @@ export interface EpochRecord {
 /** One update of the weights. */
 export interface StepRecord {
   step: number;
+  learningRate: number;
   /** Mean over the images of this update. */
   loss: number;
   accuracy: number;
 }
 
 export interface History {
+  settings: TrainSettings;
   epochs: EpochRecord[];
   steps: StepRecord[];
   /** True when SIGINT ended the training before its last epoch. */
@@ -67,14 +90,13 @@ export async function train(
   set: ImageSet,
   options: TrainOptions = {},
 ): Promise<History> {
-  const { epochs = 5, batchSize = 128, accumulationSteps = 1, seed = 42, validation } = options;
-  const { learningRate, weightDecay, onProgress, onEpoch } = options;
-  positiveInteger('epochs', epochs);
-  positiveInteger('batch size', batchSize);
-  positiveInteger('accumulation steps', accumulationSteps);
-
-  const history: History = { epochs: [], steps: [], interrupted: false };
-  const optimizer = new AdamW({ learningRate, weightDecay });
+  const { validation, onProgress, onEpoch } = options;
+  const settings = trainSettings(set, options);
+  const { epochs, batchSize, learningRate, schedule, accumulationSteps, precision, seed } =
+    settings;
+  const history: History = { settings, epochs: [], steps: [], interrupted: false };
+  const optimizer = new AdamW(settings);
+  const updates = epochs * Math.ceil(Math.ceil(set.length / batchSize) / accumulationSteps);
   const interrupt = () => {
     history.interrupted = true;
   };
@@ -88,12 +110,19 @@ export async function train(
       let seen = 0;
       for (let first = 0; first < batches.length; first += accumulationSteps) {
         const group = batches.slice(first, first + accumulationSteps);
-        const update = trainStep(model, optimizer, set, group);
+        optimizer.learningRate = scheduledRate(
+          schedule,
+          learningRate,
+          optimizer.steps + 1,
+          updates,
+        );
+        const update = trainStep(model, optimizer, set, group, precision);
         lossSum += update.lossSum;
         correct += update.correct;
         seen += update.images;
         history.steps.push({
           step: optimizer.steps,
+          learningRate: optimizer.learningRate,
           loss: update.lossSum / update.images,
           accuracy: update.correct / update.images,
         });
@@ -111,7 +140,12 @@ export async function train(
       const seconds = (performance.now() - started) / 1000;
       const measured =
         validation && !history.interrupted
-          ? await validate(model, validation, { batchSize, onProgress, label: 'Validating' })
+          ? await validate(model, validation, {
+              batchSize,
+              precision,
+              onProgress,
+              label: 'Validating',
+            })
           : undefined;
       const record: EpochRecord = {
         epoch,
@@ -132,6 +166,27 @@ export async function train(
   return history;
 }
 
+function trainSettings(set: ImageSet, options: TrainOptions): TrainSettings {
+  const { epochs = 5, batchSize = 128, accumulationSteps = 1, seed = 42, validation } = options;
+  const { learningRate = 1e-3, schedule = 'constant', weightDecay = 0.01 } = options;
+  positiveInteger('epochs', epochs);
+  positiveInteger('batch size', batchSize);
+  positiveInteger('accumulation steps', accumulationSteps);
+  return {
+    data: set.name,
+    trainImages: set.length,
+    validationImages: validation?.length ?? 0,
+    epochs,
+    batchSize,
+    learningRate,
+    schedule,
+    weightDecay,
+    accumulationSteps,
+    precision: options.precision ?? 'float32',
+    seed,
+  };
+}
+
 export interface StepResult {
   images: number;
   /** Summed over the images. */
@@ -148,6 +203,7 @@ export function trainStep(
   optimizer: AdamW,
   set: ImageSet,
   group: ArrayLike<number>[],
+  precision: Precision = 'float32',
 ): StepResult {
   const variables = trainableVariables(model);
   const inputSize = inputSizeOf(model);
@@ -157,11 +213,13 @@ export function trainStep(
   for (const indices of group) {
     const batch = makeBatch(set, indices, inputSize);
     let correct: tf.Scalar | undefined;
-    const { value, grads } = tf.variableGrads(() => {
-      const logits = model.apply(batch.images, { training: true }) as tf.Tensor2D;
-      correct = tf.keep(countCorrect(logits, batch.labels));
-      return crossEntropySum(logits, batch.labels).div(images) as tf.Scalar;
-    }, variables);
+    const { value, grads } = autocast(precision, () =>
+      tf.variableGrads(() => {
+        const logits = model.apply(batch.images, { training: true }) as tf.Tensor2D;
+        correct = tf.keep(countCorrect(logits, batch.labels));
+        return crossEntropySum(logits, batch.labels).div(images) as tf.Scalar;
+      }, variables),
+    );
     result.lossSum += value.dataSync()[0] * images;
     result.correct += correct!.dataSync()[0];
     tf.dispose([value, correct!]);

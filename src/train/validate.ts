@@ -1,13 +1,15 @@
 import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
 import { inputSizeOf } from '../model/index';
 import { type ProgressListener, turnEventLoop } from '../progress';
-import { tf } from '../tf/index';
+import { autocast, type Precision, tf } from '../tf/index';
 import { crossEntropySum } from './loss';
 
 export interface ValidateOptions {
   /** Images forwarded at once: changes speed and memory, not the result. */
   batchSize?: number;
   onProgress?: ProgressListener;
+  /** Of convolutions and matrix products. */
+  precision?: Precision;
   /** What the progress is called. */
   label?: string;
 }
@@ -28,7 +30,7 @@ export async function validate(
   set: ImageSet,
   options: ValidateOptions = {},
 ): Promise<Validation> {
-  const { batchSize = 128, onProgress, label = 'Evaluating' } = options;
+  const { batchSize = 128, precision = 'float32', onProgress, label = 'Evaluating' } = options;
   const inputSize = inputSizeOf(model);
   const batches = epochBatches(set.length, batchSize);
   const predictions = new Uint8Array(set.length);
@@ -39,7 +41,7 @@ export async function validate(
   for (const [index, indices] of batches.entries()) {
     const batch = makeBatch(set, indices, inputSize);
     const [loss, classes] = tf.tidy(() => {
-      const logits = model.apply(batch.images) as tf.Tensor2D;
+      const logits = autocast(precision, () => model.apply(batch.images)) as tf.Tensor2D;
       return [crossEntropySum(logits, batch.labels), logits.argMax(1)];
     });
     lossSum += loss.dataSync()[0];

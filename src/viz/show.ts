@@ -4,6 +4,7 @@
  * tslab's own `display` sends one form at a time; `lastWriteDisplayData` beneath it sends a bundle of
  * forms, of which each viewer takes the best that it knows.
  */
+import { randomUUID } from 'node:crypto';
 import type { Progress, ProgressListener } from '../progress';
 import type { Figure } from './figures';
 import { progressLine } from './progress';
@@ -48,17 +49,20 @@ export function showTable(headings: string[], rows: (string | number)[][]): void
   });
 }
 
-/** A listener that keeps one line of progress up to date under the cell. */
+/** A listener that keeps a line of progress for each task up to date under the cell. */
 export function showProgress(): ProgressListener {
-  const id = `progress-${process.pid}-${Date.now()}-${Math.random().toString(36).slice(2)}`;
-  let shown = false;
+  let id: string | undefined;
+  let label: string | undefined;
   let last = 0;
   return (progress: Progress) => {
+    const isNew = progress.label !== label;
+    const finished = progress.done >= progress.total;
     const now = performance.now();
-    if (progress.done < progress.total && now - last < 500) return;
+    if (!isNew && !finished && now - last < 500) return;
+    if (isNew) id = randomUUID();
     last = now;
-    send({ 'text/plain': progressLine(progress) }, {}, id, shown);
-    shown = true;
+    send({ 'text/plain': progressLine(progress) }, {}, id, !isNew);
+    label = finished ? undefined : progress.label;
   };
 }
 

@@ -5,6 +5,7 @@ import { tf } from '../../src/tf/index';
 import {
   AdamW,
   type EpochRecord,
+  scheduledRate,
   train,
   trainableVariables,
   trainStep,
@@ -53,6 +54,30 @@ test('learns, tells how far it is, and leaks nothing', async () => {
   ]);
   expect(progress.filter((p) => p.label === 'Validating').length).toBe(3 * 3);
   expect(last.imagesPerSecond).toBeCloseTo(150 / last.seconds, 6);
+});
+
+test('bfloat16 learns as float32 does, and leaks nothing', async () => {
+  const runs = [];
+  for (const precision of ['float32', 'bfloat16'] as const) {
+    const model = build();
+    const options = { batchSize: 20, learningRate: 5e-3, precision };
+    await train(model, slice(set, 0, 20), { ...options, epochs: 1 }); // burn-in
+    const { steps } = await expectNoLeak(() =>
+      train(model, slice(set, 0, 160), { ...options, epochs: 3 }),
+    );
+    runs.push(steps.map(({ loss }) => loss));
+  }
+  expect(maxDifference(runs[0], runs[1])).toBeLessThan(0.1);
+  expect(runs[0]).not.toEqual(runs[1]);
+  expect(runs[1].at(-1)).toBeLessThan(0.3);
+});
+
+test('the learning rate follows its schedule over all epochs', async () => {
+  const options = { epochs: 2, batchSize: 25, schedule: 'cosine', learningRate: 1e-3 } as const;
+  const { steps } = await train(build(), slice(set, 0, 100), options);
+  expect(steps.map((s) => s.learningRate)).toEqual(
+    steps.map((s) => scheduledRate('cosine', 1e-3, s.step, 8)),
+  );
 });
 
 test('the loss of an epoch is the mean over images, the short last batch included', async () => {

@@ -1,0 +1,168 @@
+import {
+  autocast,
+  backend,
+  DType,
+  distrustedOps,
+  fastestPrecision,
+  runTensorOp,
+  tf,
+} from '../../src/tf/index';
+import { expectNoLeak } from '../support/tensors';
+
+/** ‖a − b‖ / ‖b‖. */
+function relativeError(a: tf.Tensor, b: tf.Tensor): number {
+  return tf.tidy(() => a.sub(b).norm().div(b.norm()).dataSync()[0]);
+}
+
+/** Whether a tensor's data is held in low precision. */
+const isLow = (x: tf.Tensor) => backend().tensorMap.get(x.dataId).lowType === DType.bfloat16;
+
+const random = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
+
+// Shapes of AlexNet, and odd ones: 1 and 3 channels, odd sizes, a batch of one.
+const convolutions: [number[], number[], number, 'same' | 'valid'][] = [
+  [[4, 27, 27, 64], [5, 5, 64, 192], 1, 'same'],
+  [[4, 13, 13, 192], [3, 3, 192, 384], 1, 'same'],
+  [[2, 231, 231, 1], [11, 11, 1, 64], 4, 'valid'],
+  [[1, 33, 33, 3], [11, 11, 3, 8], 4, 'valid'],
+  [[1, 7, 9, 5], [3, 3, 5, 7], 2, 'same'],
+  [[3, 15, 15, 2], [5, 5, 2, 3], 1, 'valid'],
+];
+
+test.each(convolutions)(
+  'convolution %j * %j, stride %i, %s: forward and gradients',
+  async (inShape, filterShape, stride, pad) => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const x = random(inShape, 1) as tf.Tensor4D;
+        const filter = random(filterShape, 2) as tf.Tensor4D;
+        const convolve = (a: tf.Tensor, b: tf.Tensor) =>
+          tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, pad);
+        const forward = (precision: 'float32' | 'bfloat16') =>
+          autocast(precision, () => convolve(x, filter));
+        const high = forward('float32');
+        expect(isLow(high)).toBe(false);
+        const dy = random(high.shape, 3);
+        const gradients = (precision: 'float32' | 'bfloat16') =>
+          autocast(precision, () => tf.grads(convolve)([x, filter], dy));
+        const low = forward('bfloat16');
+        expect(isLow(low)).toBe(true);
+        expect(relativeError(low, high)).toBeLessThan(0.01);
+        const [wantX, wantFilter] = gradients('float32');
+        const [gotX, gotFilter] = gradients('bfloat16');
+        expect(relativeError(gotX, wantX)).toBeLessThan(0.01);
+        expect(relativeError(gotFilter, wantFilter)).toBeLessThan(0.01);
+        expect(relativeError(low, high)).toBeGreaterThan(1e-5); // it did run in low precision, or was cast
+      }),
+    );
+  },
+);
+
+test.each([
+  [128, 9216, 40],
+  [1, 64, 10],
+  [3, 7, 5],
+])('matrix product %i×%i×%i: forward and gradients', (m, k, n) => {
+  tf.tidy(() => {
+    const [a, b] = [random([m, k], 1), random([k, n], 2)];
+    const run = (precision: 'float32' | 'bfloat16') =>
+      autocast(precision, () => {
+        const product = tf.matMul(a, b);
+        return [product, ...tf.grads((x, y) => tf.matMul(x, y))([a, b], random([m, n], 3))];
+      });
+    const want = run('float32');
+    run('bfloat16').forEach((got, i) => {
+      expect(isLow(got)).toBe(true);
+      expect(relativeError(got, want[i])).toBeLessThan(0.01);
+    });
+  });
+});
+
+test('what follows a convolution stays low; the loss does not', () => {
+  tf.tidy(() => {
+    const x = random([2, 8, 8, 4], 1) as tf.Tensor4D;
+    const filter = random([3, 3, 4, 6], 2) as tf.Tensor4D;
+    const bias = random([6], 3);
+    const network = () => {
+      const convolved = tf.conv2d(x, filter, 1, 'same').add(bias).relu() as tf.Tensor4D;
+      const pooled = tf.maxPool(convolved, 3, 2, 'valid');
+      return {
+        pooled,
+        flat: pooled.reshape([2, -1]),
+        logSoftmax: tf.logSoftmax(pooled.reshape([2, -1])),
+      };
+    };
+    const low = autocast('bfloat16', network);
+    const high = network();
+    expect([isLow(low.pooled), isLow(low.flat), isLow(low.logSoftmax)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(relativeError(low.flat, high.flat)).toBeLessThan(0.01);
+    expect(relativeError(low.logSoftmax, high.logSoftmax)).toBeLessThan(0.01);
+  });
+});
+
+test('contexts nest and end, also by an error', () => {
+  tf.tidy(() => {
+    const product = () => isLow(tf.matMul(tf.ones([2, 2]), tf.ones([2, 2])));
+    autocast('bfloat16', () => {
+      expect(product()).toBe(true);
+      autocast('float32', () => expect(product()).toBe(false));
+      expect(product()).toBe(true);
+    });
+    expect(product()).toBe(false);
+    expect(() =>
+      autocast('bfloat16', () => {
+        throw new Error('out');
+      }),
+    ).toThrow('out');
+    expect(product()).toBe(false);
+  });
+});
+
+test('an op that is wrong in low precision is found out and runs in float32', () => {
+  const { binding } = backend();
+  // Break the product: in bfloat16 its first input is transposed.
+  const executeOp: typeof binding.executeOp = (name, attributes, inputs, outputs) => {
+    const isLow = attributes.some((a) => a.name === 'T' && a.value === DType.bfloat16);
+    const sabotaged = attributes.map((a) => (a.name === 'adj_x' ? { ...a, value: true } : a));
+    const wrong = isLow && name === 'BatchMatMulV2';
+    return binding.executeOp(name, wrong ? sabotaged : attributes, inputs, outputs);
+  };
+  Object.assign(backend(), {
+    binding: Object.create(binding, { executeOp: { value: executeOp } }),
+  });
+  try {
+    tf.tidy(() => {
+      const [a, b] = [random([6, 6], 1), random([6, 6], 2)];
+      const got = autocast('bfloat16', () => tf.matMul(a, b));
+      expect(relativeError(got, tf.matMul(a, b))).toBeLessThan(0.01);
+    });
+    expect(distrustedOps().at(-1)).toMatchObject({ name: 'BatchMatMulV2', shapes: '[6,6] [6,6]' });
+    expect(distrustedOps().at(-1)!.error).toBeGreaterThan(0.5);
+  } finally {
+    Object.assign(backend(), { binding });
+  }
+});
+
+test('auto names one of the two', () => {
+  expect(['float32', 'bfloat16']).toContain(fastestPrecision());
+});
+
+test('reading, cloning and disposing low tensors', async () => {
+  await expectNoLeak(() =>
+    tf.tidy(() => {
+      const product = autocast('bfloat16', () =>
+        tf.matMul(tf.tensor2d([[1, 2]]), tf.tensor2d([[3], [4]])),
+      );
+      const copy = product.clone();
+      product.dispose();
+      expect(copy.dataSync()[0]).toBe(11);
+      expect(
+        runTensorOp('Relu', [{ name: 'T', type: 4, value: DType.float32 }], [copy]).dataSync()[0],
+      ).toBe(11);
+    }),
+  );
+});

@@ -1,0 +1,94 @@
+import { tf } from '../../src/tf/index';
+import { expectNoLeak, maxDifference } from '../support/tensors';
+
+test("ReLU's gradient passes where the output is positive", () => {
+  tf.tidy(() => {
+    const gradient = tf.grad((x) => tf.relu(x))(
+      tf.tensor1d([-1, 0, 2, 3]),
+      tf.tensor1d([5, 6, 7, 8]),
+    );
+    expect([...gradient.dataSync()]).toEqual([0, 0, 7, 8]);
+  });
+});
+
+test("a bias's gradient is the sum over all positions", () => {
+  tf.tidy(() => {
+    const [dx, dbias] = tf.grads((x, bias) => x.add(bias))(
+      [tf.zeros([2, 1, 2, 3]), tf.zeros([3])],
+      tf.range(0, 12).reshape([2, 1, 2, 3]),
+    );
+    expect([...dx.dataSync()]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    expect([...dbias.dataSync()]).toEqual([18, 22, 26]);
+  });
+});
+
+test('other additions keep their gradients', () => {
+  tf.tidy(() => {
+    const [a, b] = tf.grads((x, y) => x.add(y))(
+      [tf.zeros([2, 3]), tf.zeros([2, 1])],
+      tf.ones([2, 3]),
+    );
+    expect([a.shape, [...b.dataSync()]]).toEqual([
+      [2, 3],
+      [3, 3],
+    ]);
+    const [c, d] = tf.grads((x, y) => x.add(y))(
+      [tf.zeros([3]), tf.zeros([3])],
+      tf.tensor1d([1, 2, 3]),
+    );
+    expect([[...c.dataSync()], [...d.dataSync()]]).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ]);
+  });
+});
+
+test.each<[number[], number, number, 'valid' | 'same']>([
+  [[2, 7, 7, 3], 3, 2, 'valid'],
+  [[1, 6, 5, 8], 2, 2, 'same'],
+  [[2, 56, 56, 16], 3, 2, 'valid'],
+])(
+  "max-pooling %j, kernel %i, stride %i, %s, as TensorFlow's own",
+  async (shape, kernel, stride, pad) => {
+    await expectNoLeak(() =>
+      tf.tidy(() => {
+        const x = tf.randomNormal(
+          shape as [number, number, number, number],
+          0,
+          1,
+          'float32',
+          1,
+        ) as unknown as tf.Tensor4D;
+        const pool = (input: tf.Tensor) => tf.maxPool(input as tf.Tensor4D, kernel, stride, pad);
+        const y = pool(x);
+        const dy = tf.randomNormal(y.shape, 0, 1, 'float32', 2);
+        // The same by hand: each gradient goes to the largest element of its window.
+        const want = new Float32Array(x.size);
+        const values = x.dataSync();
+        const [, height, width, channels] = x.shape;
+        const outputs = y.shape as number[];
+        const offset = (out: number, size: number) =>
+          pad === 'same' ? Math.floor(Math.max(0, (out - 1) * stride + kernel - size) / 2) : 0;
+        const [top, left] = [offset(outputs[1], height), offset(outputs[2], width)];
+        const gradients = dy.dataSync();
+        let at = 0;
+        for (let n = 0; n < outputs[0]; n++)
+          for (let oy = 0; oy < outputs[1]; oy++)
+            for (let ox = 0; ox < outputs[2]; ox++)
+              for (let c = 0; c < channels; c++) {
+                let best = -1;
+                for (let ky = 0; ky < kernel; ky++)
+                  for (let kx = 0; kx < kernel; kx++) {
+                    const [iy, ix] = [oy * stride - top + ky, ox * stride - left + kx];
+                    if (iy < 0 || ix < 0 || iy >= height || ix >= width) continue;
+                    const index = ((n * height + iy) * width + ix) * channels + c;
+                    if (best < 0 || values[index] > values[best]) best = index;
+                  }
+                want[best] += gradients[at++];
+              }
+        const got = tf.grad(pool)(x, dy);
+        expect(maxDifference(got.dataSync(), want)).toBeLessThan(1e-5);
+      }),
+    );
+  },
+);
