@@ -4,14 +4,7 @@ import { loadDataset, slice, splitValidation } from '../data/index';
 import { InputError } from '../errors';
 import { alexnet, INITIALISATIONS, type Initialisation } from '../model/index';
 import type { Precision } from '../tf/index';
-import {
-  checkNewRun,
-  type RunConfig,
-  SCHEDULES,
-  type Schedule,
-  train,
-  writeRun,
-} from '../train/index';
+import { checkNewRun, SCHEDULES, type Schedule, train, writeRun } from '../train/index';
 import { streamProgress } from '../viz/index';
 import {
   command,
