@@ -35,7 +35,7 @@ export async function setup(device = process.env.TUTORIAL_DEVICE) {
   const unlock = await lock();
   try {
     steps = setupSteps(device); // another process may have done it meanwhile
-    for (const step of steps) if (!step.isDone()) await step.needs();
+    checkMachine(steps.filter((step) => !step.isDone()));
     for (const step of steps) {
       if (step.isDone()) continue;
       const started = performance.now();
@@ -51,6 +51,20 @@ export async function setup(device = process.env.TUTORIAL_DEVICE) {
     unlock();
   }
   return true;
+}
+
+/** Names everything that the machine lacks at once, before anything is changed. */
+function checkMachine(steps) {
+  const lacking = [];
+  for (const step of steps) {
+    try {
+      step.needs();
+    } catch (error) {
+      if (!(error instanceof SetupError)) throw error;
+      lacking.push(error.message);
+    }
+  }
+  if (lacking.length > 0) throw new SetupError(lacking.join('\n'));
 }
 
 /** Says what is being done: on a terminal with the seconds counting. */

@@ -116,8 +116,11 @@ function binding({ prefix, python }) {
     isDone: () => fs.existsSync(built) && readJson(mark)?.key === key(),
     needs() {
       const compiler = process.env.CXX || onPath('c++') || onPath('g++') || onPath('clang++');
-      if (!compiler) throw missing('a C++ compiler', 'g++', 'gcc-c++');
-      if (!onPath('make')) throw missing("the program 'make'", 'make', 'make');
+      const tools = [
+        ...(compiler ? [] : ['a C++ compiler']),
+        ...(onPath('make') ? [] : ["the program 'make'"]),
+      ];
+      if (tools.length > 0) throw missing(tools.join(' and '), 'g++ make', 'gcc-c++ make');
       nodeHeaders();
     },
     async run() {
