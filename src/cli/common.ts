@@ -74,7 +74,7 @@ export function precisionOption(): Option {
     '--precision <p>',
     'of convolutions and matrix products; auto takes the faster one',
   )
-    .choices(['auto', 'float32', 'bfloat16'])
+    .choices(['auto', 'float32', 'bfloat16', 'float16'])
     .default('auto');
 }
 

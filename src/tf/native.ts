@@ -149,6 +149,20 @@ export class ResourceVariable {
     return runOp('ReadVariableOp', [attribute.type('dtype', DType.float32)], [this.handle])[0];
   }
 
+  /** A copy of the value on the host. */
+  values(): Float32Array {
+    const handle = this.read();
+    const values = Float32Array.from(backend().binding.tensorDataSync(handle));
+    free(handle);
+    return values;
+  }
+
+  setValues(values: Float32Array): void {
+    const handle = backend().binding.createTensor(this.shape, DType.float32, values);
+    this.assign(handle);
+    free(handle);
+  }
+
   dispose(): void {
     runOp('DestroyResourceOp', [attribute.bool('ignore_lookup_error', true)], [this.handle], 0);
     free(this.handle);

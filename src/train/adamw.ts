@@ -30,6 +30,12 @@ export function adamWSettings(options: AdamWOptions): Required<AdamWOptions> {
   return { learningRate, weightDecay, beta1, beta2, epsilon };
 }
 
+/** What an `AdamW` has to remember between two processes. */
+export interface AdamWState {
+  steps: number;
+  moments: Record<string, { first: Float32Array; second: Float32Array }>;
+}
+
 /** TensorFlow's variables for one of tfjs's: its weights while they are updated, and its two moments. */
 interface Slots {
   weights: ResourceVariable;
@@ -94,6 +100,32 @@ export class AdamW {
       assignHandle(variable, weights.read());
     }
     free(decay, ...scalars);
+  }
+
+  /** Everything that the next update depends on, copied to the host. Keys are variable names. */
+  get state(): AdamWState {
+    const moments: AdamWState['moments'] = {};
+    for (const [name, { first, second }] of this.slots) {
+      moments[name] = { first: first.values(), second: second.values() };
+    }
+    return { steps: this.steps, moments };
+  }
+
+  /** Goes on from a state. Throws InputError when it does not fit `variables`, and then changes nothing. */
+  restore(state: AdamWState, variables: tf.Variable[]): void {
+    for (const { name, size } of variables) {
+      const found = state.moments[name];
+      const sizes = [found?.first.length ?? 0, found?.second.length ?? 0];
+      if (sizes.some((length) => length !== size)) {
+        throw new InputError(`moments of ${name} have ${sizes.join(' and ')} values, want ${size}`);
+      }
+    }
+    this.steps = state.steps;
+    for (const variable of variables) {
+      const { first, second } = this.slotsOf(variable);
+      first.setValues(state.moments[variable.name].first);
+      second.setValues(state.moments[variable.name].second);
+    }
   }
 
   dispose(): void {

@@ -1,6 +1,7 @@
 /** Training: the loss, the optimizer, the loop, and the run folder it ends in. */
-export { AdamW, type AdamWOptions } from './adamw';
+export { AdamW, type AdamWOptions, type AdamWState } from './adamw';
 export { PlainAdamW } from './adamw-plain';
+export { GradScaler, type GradScalerOptions, type GradScalerState } from './grad-scaler';
 export { countCorrect, crossEntropySum } from './loss';
 export { type Profile, tutorialProfile } from './profile';
 export { checkNewRun, type Run, type RunConfig, readRun, writeJson, writeRun } from './run';

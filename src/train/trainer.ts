@@ -7,6 +7,7 @@ import { inputSizeOf } from '../model/index';
 import { type ProgressListener, turnEventLoop } from '../progress';
 import { autocast, type Precision, tf } from '../tf/index';
 import { AdamW } from './adamw';
+import { GradScaler } from './grad-scaler';
 import { countCorrect, crossEntropySum } from './loss';
 import { type Schedule, scheduledRate } from './schedule';
 import { validate } from './validate';
@@ -96,6 +97,8 @@ export async function train(
     settings;
   const history: History = { settings, epochs: [], steps: [], interrupted: false };
   const optimizer = new AdamW(settings);
+  // bfloat16 has float32's range and needs no scale.
+  const scaler = precision === 'float16' ? new GradScaler() : undefined;
   const updates = epochs * Math.ceil(Math.ceil(set.length / batchSize) / accumulationSteps);
   const interrupt = () => {
     history.interrupted = true;
@@ -116,12 +119,12 @@ export async function train(
           optimizer.steps + 1,
           updates,
         );
-        const update = trainStep(model, optimizer, set, group, precision);
+        const update = trainStep(model, optimizer, set, group, { precision, scaler });
         lossSum += update.lossSum;
         correct += update.correct;
         seen += update.images;
         history.steps.push({
-          step: optimizer.steps,
+          step: history.steps.length + 1,
           learningRate: optimizer.learningRate,
           loss: update.lossSum / update.images,
           accuracy: update.correct / update.images,
@@ -192,6 +195,8 @@ export interface StepResult {
   /** Summed over the images. */
   lossSum: number;
   correct: number;
+  /** True when float16 gradients overflowed and the update was left out. */
+  skipped: boolean;
 }
 
 /**
@@ -203,12 +208,14 @@ export function trainStep(
   optimizer: AdamW,
   set: ImageSet,
   group: ArrayLike<number>[],
-  precision: Precision = 'float32',
+  options: { precision?: Precision; scaler?: GradScaler } = {},
 ): StepResult {
+  const { precision = 'float32', scaler } = options;
+  const scale = scaler?.scale ?? 1;
   const variables = trainableVariables(model);
   const inputSize = inputSizeOf(model);
   const images = group.reduce((sum, indices) => sum + indices.length, 0);
-  const result: StepResult = { images, lossSum: 0, correct: 0 };
+  const result = { images, lossSum: 0, correct: 0 };
   let total: tf.NamedTensorMap | undefined;
   for (const indices of group) {
     const batch = makeBatch(set, indices, inputSize);
@@ -217,18 +224,20 @@ export function trainStep(
       tf.variableGrads(() => {
         const logits = model.apply(batch.images, { training: true }) as tf.Tensor2D;
         correct = tf.keep(countCorrect(logits, batch.labels));
-        return crossEntropySum(logits, batch.labels).div(images) as tf.Scalar;
+        return crossEntropySum(logits, batch.labels).mul(scale / images) as tf.Scalar;
       }, variables),
     );
-    result.lossSum += value.dataSync()[0] * images;
+    result.lossSum += (value.dataSync()[0] * images) / scale;
     result.correct += correct!.dataSync()[0];
     tf.dispose([value, correct!]);
     disposeBatch(batch);
     total = total ? sumAndDispose(total, grads) : grads;
   }
-  optimizer.step(variables, total!);
-  tf.dispose(total!);
-  return result;
+  const gradients = scaler ? scaler.unscale(total!) : total!;
+  if (gradients) optimizer.step(variables, gradients);
+  scaler?.update(gradients === null);
+  tf.dispose([total!, gradients ?? {}]);
+  return { ...result, skipped: gradients === null };
 }
 
 /** The tfjs variables behind a model's trainable weights, in the order of its layers. */

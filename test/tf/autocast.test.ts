@@ -4,6 +4,7 @@ import {
   DType,
   distrustedOps,
   fastestPrecision,
+  type Precision,
   runTensorOp,
   tf,
 } from '../../src/tf/index';
@@ -14,8 +15,10 @@ function relativeError(a: tf.Tensor, b: tf.Tensor): number {
   return tf.tidy(() => a.sub(b).norm().div(b.norm()).dataSync()[0]);
 }
 
+const LOW = ['bfloat16', 'float16'] as const;
+
 /** Whether a tensor's data is held in low precision. */
-const isLow = (x: tf.Tensor) => backend().tensorMap.get(x.dataId).lowType === DType.bfloat16;
+const isLow = (x: tf.Tensor) => backend().tensorMap.get(x.dataId).lowType !== undefined;
 
 const random = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
 
@@ -29,78 +32,79 @@ const convolutions: [number[], number[], number, 'same' | 'valid'][] = [
   [[3, 15, 15, 2], [5, 5, 2, 3], 1, 'valid'],
 ];
 
-test.each(convolutions)(
-  'convolution %j * %j, stride %i, %s: forward and gradients',
-  async (inShape, filterShape, stride, pad) => {
-    await expectNoLeak(() =>
-      tf.tidy(() => {
-        const x = random(inShape, 1) as tf.Tensor4D;
-        const filter = random(filterShape, 2) as tf.Tensor4D;
-        const convolve = (a: tf.Tensor, b: tf.Tensor) =>
-          tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, pad);
-        const forward = (precision: 'float32' | 'bfloat16') =>
-          autocast(precision, () => convolve(x, filter));
-        const high = forward('float32');
-        expect(isLow(high)).toBe(false);
-        const dy = random(high.shape, 3);
-        const gradients = (precision: 'float32' | 'bfloat16') =>
-          autocast(precision, () => tf.grads(convolve)([x, filter], dy));
-        const low = forward('bfloat16');
-        expect(isLow(low)).toBe(true);
-        expect(relativeError(low, high)).toBeLessThan(0.01);
-        const [wantX, wantFilter] = gradients('float32');
-        const [gotX, gotFilter] = gradients('bfloat16');
-        expect(relativeError(gotX, wantX)).toBeLessThan(0.01);
-        expect(relativeError(gotFilter, wantFilter)).toBeLessThan(0.01);
-        expect(relativeError(low, high)).toBeGreaterThan(1e-5); // it did run in low precision, or was cast
-      }),
-    );
-  },
-);
+describe.each(LOW)('%s', (low16) => {
+  test.each(convolutions)(
+    'convolution %j * %j, stride %i, %s: forward and gradients',
+    async (inShape, filterShape, stride, pad) => {
+      await expectNoLeak(() =>
+        tf.tidy(() => {
+          const x = random(inShape, 1) as tf.Tensor4D;
+          const filter = random(filterShape, 2) as tf.Tensor4D;
+          const convolve = (a: tf.Tensor, b: tf.Tensor) =>
+            tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, pad);
+          const forward = (precision: Precision) => autocast(precision, () => convolve(x, filter));
+          const high = forward('float32');
+          expect(isLow(high)).toBe(false);
+          const dy = random(high.shape, 3);
+          const gradients = (precision: Precision) =>
+            autocast(precision, () => tf.grads(convolve)([x, filter], dy));
+          const low = forward(low16);
+          expect(isLow(low)).toBe(true);
+          expect(relativeError(low, high)).toBeLessThan(0.01);
+          const [wantX, wantFilter] = gradients('float32');
+          const [gotX, gotFilter] = gradients(low16);
+          expect(relativeError(gotX, wantX)).toBeLessThan(0.01);
+          expect(relativeError(gotFilter, wantFilter)).toBeLessThan(0.01);
+          expect(relativeError(low, high)).toBeGreaterThan(1e-5); // it did run in low precision, or was cast
+        }),
+      );
+    },
+  );
 
-test.each([
-  [128, 9216, 40],
-  [1, 64, 10],
-  [3, 7, 5],
-])('matrix product %i×%i×%i: forward and gradients', (m, k, n) => {
-  tf.tidy(() => {
-    const [a, b] = [random([m, k], 1), random([k, n], 2)];
-    const run = (precision: 'float32' | 'bfloat16') =>
-      autocast(precision, () => {
-        const product = tf.matMul(a, b);
-        return [product, ...tf.grads((x, y) => tf.matMul(x, y))([a, b], random([m, n], 3))];
+  test.each([
+    [128, 9216, 40],
+    [1, 64, 10],
+    [3, 7, 5],
+  ])('matrix product %i×%i×%i: forward and gradients', (m, k, n) => {
+    tf.tidy(() => {
+      const [a, b] = [random([m, k], 1), random([k, n], 2)];
+      const run = (precision: Precision) =>
+        autocast(precision, () => {
+          const product = tf.matMul(a, b);
+          return [product, ...tf.grads((x, y) => tf.matMul(x, y))([a, b], random([m, n], 3))];
+        });
+      const want = run('float32');
+      run(low16).forEach((got, i) => {
+        expect(isLow(got)).toBe(true);
+        expect(relativeError(got, want[i])).toBeLessThan(0.01);
       });
-    const want = run('float32');
-    run('bfloat16').forEach((got, i) => {
-      expect(isLow(got)).toBe(true);
-      expect(relativeError(got, want[i])).toBeLessThan(0.01);
     });
   });
-});
 
-test('what follows a convolution stays low; the loss does not', () => {
-  tf.tidy(() => {
-    const x = random([2, 8, 8, 4], 1) as tf.Tensor4D;
-    const filter = random([3, 3, 4, 6], 2) as tf.Tensor4D;
-    const bias = random([6], 3);
-    const network = () => {
-      const convolved = tf.conv2d(x, filter, 1, 'same').add(bias).relu() as tf.Tensor4D;
-      const pooled = tf.maxPool(convolved, 3, 2, 'valid');
-      return {
-        pooled,
-        flat: pooled.reshape([2, -1]),
-        logSoftmax: tf.logSoftmax(pooled.reshape([2, -1])),
+  test('what follows a convolution stays low; the loss does not', () => {
+    tf.tidy(() => {
+      const x = random([2, 8, 8, 4], 1) as tf.Tensor4D;
+      const filter = random([3, 3, 4, 6], 2) as tf.Tensor4D;
+      const bias = random([6], 3);
+      const network = () => {
+        const convolved = tf.conv2d(x, filter, 1, 'same').add(bias).relu() as tf.Tensor4D;
+        const pooled = tf.maxPool(convolved, 3, 2, 'valid');
+        return {
+          pooled,
+          flat: pooled.reshape([2, -1]),
+          logSoftmax: tf.logSoftmax(pooled.reshape([2, -1])),
+        };
       };
-    };
-    const low = autocast('bfloat16', network);
-    const high = network();
-    expect([isLow(low.pooled), isLow(low.flat), isLow(low.logSoftmax)]).toEqual([
-      true,
-      true,
-      false,
-    ]);
-    expect(relativeError(low.flat, high.flat)).toBeLessThan(0.01);
-    expect(relativeError(low.logSoftmax, high.logSoftmax)).toBeLessThan(0.01);
+      const low = autocast(low16, network);
+      const high = network();
+      expect([isLow(low.pooled), isLow(low.flat), isLow(low.logSoftmax)]).toEqual([
+        true,
+        true,
+        false,
+      ]);
+      expect(relativeError(low.flat, high.flat)).toBeLessThan(0.01);
+      expect(relativeError(low.logSoftmax, high.logSoftmax)).toBeLessThan(0.01);
+    });
   });
 });
 

@@ -34,3 +34,43 @@ describe.each([
     expect(() => new Optimizer().step([weights], {})).toThrow(`no gradient for ${weights.name}`);
   });
 });
+
+test('a restored optimizer goes on to the last bit', async () => {
+  await expectNoLeak(() => {
+    const start = reference.start;
+    const step = (optimizer: AdamW, weights: tf.Variable, n: number) => {
+      const gradients = { [weights.name]: tf.tensor1d(start.map((_, i) => gradient(n, i))) };
+      optimizer.step([weights], gradients);
+      tf.dispose(gradients);
+    };
+    const weights = tf.tidy(() => tf.variable(tf.tensor1d(start)));
+    const [whole, second] = [new AdamW(), new AdamW()];
+    for (let n = 1; n <= 3; n++) step(whole, weights, n);
+    const { steps, moments } = whole.state;
+    const copy = tf.tidy(() => tf.variable(weights.clone()));
+    second.restore({ steps, moments: { [copy.name]: moments[weights.name] } }, [copy]);
+    for (let n = 4; n <= 6; n++) {
+      step(whole, weights, n);
+      step(second, copy, n);
+    }
+    expect([...copy.dataSync()]).toEqual([...weights.dataSync()]);
+    expect(() => second.restore({ steps: 1, moments: {} }, [copy])).toThrow(
+      `moments of ${copy.name} have 0 and 0 values, want 8`,
+    );
+    for (const each of [whole, second]) each.dispose();
+    tf.dispose([weights, copy]);
+  });
+});
+
+test('clones of a variable keep their value', () => {
+  tf.tidy(() => {
+    const weights = tf.variable(tf.tensor1d([1, 2]));
+    const clone = weights.clone();
+    const optimizer = new AdamW({ learningRate: 0.1 });
+    optimizer.step([weights], { [weights.name]: tf.tensor1d([1, 1]) });
+    expect([...clone.dataSync()]).toEqual([1, 2]);
+    expect(weights.dataSync()[0]).toBeCloseTo(0.899, 6);
+    optimizer.dispose();
+    weights.dispose();
+  });
+});

@@ -5,6 +5,7 @@ import { tf } from '../../src/tf/index';
 import {
   AdamW,
   type EpochRecord,
+  GradScaler,
   scheduledRate,
   train,
   trainableVariables,
@@ -70,6 +71,36 @@ test('bfloat16 learns as float32 does, and leaks nothing', async () => {
   expect(maxDifference(runs[0], runs[1])).toBeLessThan(0.1);
   expect(runs[0]).not.toEqual(runs[1]);
   expect(runs[1].at(-1)).toBeLessThan(0.3);
+});
+
+test('float16: an overflow skips the update and halves the scale, and the next one is made', () => {
+  const model = build();
+  const optimizer = new AdamW();
+  const scaler = new GradScaler({ initialScale: 2 ** 40 });
+  const options = { precision: 'float16', scaler } as const;
+  const before = weights(model);
+  const results = Array.from({ length: 40 }, () =>
+    trainStep(model, optimizer, set, [[0, 1, 2, 3]], options),
+  );
+  const skipped = results.filter((r) => r.skipped).length;
+  expect(results[0].skipped).toBe(true);
+  expect(skipped).toBeLessThan(40);
+  expect(scaler.scale).toBe(2 ** (40 - skipped));
+  expect(optimizer.steps).toBe(40 - skipped);
+  expect(maxDifference(weights(model), before)).toBeGreaterThan(0);
+  expect(results[0].lossSum / 4).toBeCloseTo(Math.log(10), 0); // the loss itself is unscaled
+  optimizer.dispose();
+});
+
+test('float16 learns as float32 does', async () => {
+  const options = { epochs: 3, batchSize: 20, learningRate: 5e-3 };
+  const losses = [];
+  for (const precision of ['float32', 'float16'] as const) {
+    const { steps } = await train(build(), slice(set, 0, 160), { ...options, precision });
+    losses.push(steps.map(({ loss }) => loss));
+  }
+  expect(losses[1].at(-1)).toBeLessThan(0.3);
+  expect(Math.abs(losses[0].at(-1)! - losses[1].at(-1)!)).toBeLessThan(0.1);
 });
 
 test('the learning rate follows its schedule over all epochs', async () => {

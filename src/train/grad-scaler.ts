@@ -1,0 +1,98 @@
+import { InputError } from '../errors';
+import { attribute, DType, runTensorOp, tf } from '../tf/index';
+
+export interface GradScalerOptions {
+  initialScale?: number;
+  growthFactor?: number;
+  backoffFactor?: number;
+  /** Updates without overflow after which the scale grows. */
+  growthInterval?: number;
+}
+
+/** What a `GradScaler` has to remember between two processes. */
+export interface GradScalerState {
+  scale: number;
+  /** Updates without overflow since the scale last changed. */
+  growthTracker: number;
+}
+
+/**
+ * The loss scale of float16 training (Micikevicius et al. 2018), as PyTorch's `torch.amp.GradScaler`, with
+ * its defaults. float16 cannot hold numbers below 6·10⁻⁸, and gradients are often smaller: so the loss is
+ * multiplied by `scale`, the gradients with it, and they are divided by it before they are used. When they
+ * overflow, the update is left out and the scale halved; after 2,000 updates in a row without overflow it is
+ * doubled.
+ */
+export class GradScaler {
+  private current: GradScalerState;
+  private readonly growthFactor: number;
+  private readonly backoffFactor: number;
+  private readonly growthInterval: number;
+
+  constructor(options: GradScalerOptions = {}) {
+    const { initialScale = 65536, growthFactor = 2 } = options;
+    const { backoffFactor = 0.5, growthInterval = 2000 } = options;
+    if (!(initialScale > 0))
+      throw new InputError(`initial scale is ${initialScale}, want more than 0`);
+    if (!(growthFactor > 1))
+      throw new InputError(`growth factor is ${growthFactor}, want more than 1`);
+    if (!(backoffFactor > 0 && backoffFactor < 1)) {
+      throw new InputError(`backoff factor is ${backoffFactor}, want between 0 and 1`);
+    }
+    if (!Number.isInteger(growthInterval) || growthInterval < 1) {
+      throw new InputError(`growth interval is ${growthInterval}, want a positive whole number`);
+    }
+    this.current = { scale: initialScale, growthTracker: 0 };
+    this.growthFactor = growthFactor;
+    this.backoffFactor = backoffFactor;
+    this.growthInterval = growthInterval;
+  }
+
+  /** What the loss is to be multiplied by. */
+  get scale(): number {
+    return this.current.scale;
+  }
+
+  /**
+   * The gradients divided by the scale, or null when one of them is infinite or not a number: then the
+   * update is to be left out. The caller keeps `gradients` and disposes what is returned.
+   */
+  unscale(gradients: tf.NamedTensorMap): tf.NamedTensorMap | null {
+    if (!Object.values(gradients).every(allFinite)) return null;
+    const unscaled: tf.NamedTensorMap = {};
+    for (const [name, gradient] of Object.entries(gradients)) {
+      unscaled[name] = gradient.mul(1 / this.scale);
+    }
+    return unscaled;
+  }
+
+  /** After each update, made or left out: adapts the scale. */
+  update(overflowed: boolean): void {
+    const { scale, growthTracker } = this.current;
+    if (overflowed) {
+      this.current = { scale: scale * this.backoffFactor, growthTracker: 0 };
+    } else if (growthTracker + 1 === this.growthInterval) {
+      this.current = { scale: scale * this.growthFactor, growthTracker: 0 };
+    } else {
+      this.current = { scale, growthTracker: growthTracker + 1 };
+    }
+  }
+
+  get state(): GradScalerState {
+    return { ...this.current };
+  }
+
+  set state(state: GradScalerState) {
+    if (!(state.scale > 0) || !Number.isInteger(state.growthTracker) || state.growthTracker < 0) {
+      throw new InputError(`not the state of a GradScaler: ${JSON.stringify(state)}`);
+    }
+    this.current = { scale: state.scale, growthTracker: state.growthTracker };
+  }
+}
+
+function allFinite(x: tf.Tensor): boolean {
+  return tf.tidy(() => {
+    const finite = runTensorOp('IsFinite', [attribute.type('T', DType.float32)], [x]);
+    return tf.all(finite).dataSync()[0] !== 0;
+  });
+}
