@@ -1,6 +1,6 @@
 import { gatherPixels, type ImageSet, toInput } from '../data/index';
 import { inputSizeOf } from '../model/index';
-import { tf } from '../tf/index';
+import { autocast, type Precision, tf } from '../tf/index';
 import { readGreyImage } from './image';
 
 export interface Prediction {
@@ -15,14 +15,15 @@ export function predictBatch(
   model: tf.LayersModel,
   set: ImageSet,
   indices: ArrayLike<number>,
+  precision: Precision = 'float32',
 ): Prediction[] {
-  return predictPixels(model, gatherPixels(set, indices), set.height, set.width);
+  return predictPixels(model, gatherPixels(set, indices), set.height, set.width, precision);
 }
 
 /** Predicts an image file: PNG, JPEG, BMP, GIF or TIFF. Throws InputError when it is not one. */
 export async function predictFile(model: tf.LayersModel, file: string): Promise<Prediction> {
   const { pixels, height, width } = await readGreyImage(file);
-  return predictPixels(model, pixels, height, width)[0];
+  return predictPixels(model, pixels, height, width, 'float32')[0];
 }
 
 function predictPixels(
@@ -30,10 +31,12 @@ function predictPixels(
   pixels: Uint8Array,
   height: number,
   width: number,
+  precision: Precision,
 ): Prediction[] {
   const probabilities = tf.tidy(() => {
     const input = toInput(pixels, height, width, inputSizeOf(model));
-    return tf.softmax(model.apply(input) as tf.Tensor2D).arraySync();
+    const logits = autocast(precision, () => model.apply(input)) as tf.Tensor2D;
+    return tf.softmax(logits).arraySync();
   });
   return probabilities.map((row) => ({
     prediction: row.indexOf(Math.max(...row)),

@@ -22,6 +22,7 @@ export {
 export {
   attribute,
   backend,
+  castHandle,
   DType,
   free,
   handleOf,

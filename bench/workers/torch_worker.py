@@ -1,0 +1,122 @@
+"""PyTorch: torch_worker.py KIND BATCH INPUT_SIZE THREADS, the same lines in and out as protocol.ts.
+
+KIND is `article` (the article's loop as written) or `PRECISION[-compiled]`: channels_last, fused AdamW,
+autocast for bfloat16, and torch.compile if asked for.
+"""
+
+import json
+import re
+import sys
+import time
+import warnings
+
+import torch
+import torch.nn as nn
+import torch.optim as optim
+
+warnings.filterwarnings("ignore")
+kind, batch_size, input_size, threads = sys.argv[1], *map(int, sys.argv[2:5])
+torch.set_num_threads(threads)
+torch.manual_seed(0)
+flat = 256 * (((((input_size - 7) // 4 + 1 - 3) // 2 + 1 - 3) // 2 + 1 - 3) // 2 + 1) ** 2
+
+
+class AlexNet(nn.Module):
+    """The article's class."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 64, kernel_size=11, stride=4, padding=2), nn.ReLU(inplace=True),
+            nn.MaxPool2d(kernel_size=3, stride=2),
+            nn.Conv2d(64, 192, kernel_size=5, padding=2), nn.ReLU(inplace=True),
+            nn.MaxPool2d(kernel_size=3, stride=2),
+            nn.Conv2d(192, 384, kernel_size=3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(384, 256, kernel_size=3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(256, 256, kernel_size=3, padding=1), nn.ReLU(inplace=True),
+            nn.MaxPool2d(kernel_size=3, stride=2),
+        )
+        self.classifier = nn.Sequential(
+            nn.Dropout(), nn.Linear(flat, 4096), nn.ReLU(inplace=True),
+            nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(inplace=True),
+            nn.Linear(4096, 10),
+        )
+
+    def forward(self, x):
+        x = self.features(x)
+        x = x.reshape(x.size(0), -1)
+        return self.classifier(x)
+
+
+class Article:
+    """The article's loop: zero_grad in every iteration, step in every fourth. Its scaler is off on a CPU."""
+
+    def __init__(self):
+        self.model = AlexNet()
+        self.optimizer = optim.AdamW(self.model.parameters(), lr=0.001)
+        self.criterion = nn.CrossEntropyLoss()
+        self.inputs = torch.rand(batch_size, 1, input_size, input_size) * 2 - 1
+        self.labels = torch.arange(batch_size) % 10
+        self.iteration = 0
+
+    def step(self):
+        self.model.train()
+        self.iteration += 1
+        self.optimizer.zero_grad()
+        loss = self.criterion(self.model(self.inputs), self.labels)
+        loss.backward()
+        if self.iteration % 4 == 0:
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        loss.item()
+
+    def forward(self, inputs):
+        return self.model(inputs)
+
+    def evaluate(self):
+        self.model.eval()
+        with torch.no_grad():
+            self.forward(self.inputs).argmax(1).tolist()
+
+    def latency(self):
+        self.model.eval()
+        with torch.no_grad():
+            torch.softmax(self.model(self.inputs[:1]).float(), 1).tolist()
+
+
+class Tuned(Article):
+    """All that was found to help: memory layout, fused optimizer, autocast, compilation."""
+
+    def __init__(self):
+        super().__init__()
+        self.low = kind.startswith("bfloat16")
+        self.model = self.model.to(memory_format=torch.channels_last)
+        self.inputs = self.inputs.to(memory_format=torch.channels_last)
+        self.optimizer = optim.AdamW(self.model.parameters(), lr=0.001, fused=True)
+        if kind.endswith("compiled"):
+            self.model = torch.compile(self.model)
+
+    def forward(self, inputs):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.low):
+            return self.model(inputs)
+
+    def step(self):
+        self.model.train()
+        self.optimizer.zero_grad()
+        loss = self.criterion(self.forward(self.inputs).float(), self.labels)
+        loss.backward()
+        self.optimizer.step()
+        loss.item()
+
+
+def peak_rss():
+    return int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read()).group(1)) / 1024
+
+
+contender = Article() if kind == "article" else Tuned()
+print(json.dumps({"ready": True, "version": torch.__version__}), flush=True)
+for task in sys.stdin:
+    started = time.perf_counter()
+    getattr(contender, task.strip())()
+    seconds = time.perf_counter() - started
+    print(json.dumps({"seconds": seconds, "peakRssMiB": peak_rss()}), flush=True)
