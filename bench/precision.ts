@@ -1,0 +1,66 @@
+/**
+ * npm run bench:precision: does a low precision train as well as float32? The quick profile of the tutorial
+ * with the same seeds in each precision, measured on all 10,000 test images.
+ */
+
+import { command, percent, positiveInteger, printJson, run } from '../src/cli/common';
+import { loadDataset, slice } from '../src/data/index';
+import { alexnet } from '../src/model/index';
+import { type Precision, tf } from '../src/tf/index';
+import { train, tutorialProfile, validate, writeJson } from '../src/train/index';
+
+interface Arguments {
+  seeds: number;
+  precisions: Precision[];
+  json?: boolean;
+  out?: string;
+}
+
+const program = command(
+  'bench:precision',
+  'Trains the quick profile in several precisions, the same seeds in each.',
+)
+  .option('--seeds <n>', 'trainings in each precision', positiveInteger, 3)
+  .option('--precisions <p...>', 'which', ['float32', 'bfloat16'])
+  .option('--out <file>', 'write the JSON to a file too')
+  .option('--json', 'print JSON and nothing else')
+  .action(compare);
+
+async function compare(args: Arguments): Promise<void> {
+  const profile = tutorialProfile('quick');
+  const images = slice(loadDataset('train'), 0, profile.trainImages!);
+  const test = loadDataset('test');
+  const results: { precision: Precision; accuracies: number[]; mean: number; deviation: number }[] =
+    [];
+  for (const precision of args.precisions) {
+    const accuracies: number[] = [];
+    for (let seed = 1; seed <= args.seeds; seed++) {
+      const model = alexnet({ seed, initialisation: profile.initialisation });
+      const started = performance.now();
+      await train(model, images, { ...profile, precision, seed });
+      // Measured in float32 for all: what is compared is what was learned.
+      const { accuracy } = await validate(model, test);
+      model.dispose();
+      accuracies.push(accuracy);
+      const seconds = ((performance.now() - started) / 1000).toFixed(0);
+      process.stderr.write(`  ${precision}, seed ${seed}: ${percent(accuracy)} (${seconds} s)\n`);
+    }
+    const mean = accuracies.reduce((a, b) => a + b, 0) / accuracies.length;
+    const squares = accuracies.reduce((sum, a) => sum + (a - mean) ** 2, 0);
+    const deviation = Math.sqrt(squares / Math.max(1, accuracies.length - 1));
+    results.push({ precision, accuracies, mean, deviation });
+  }
+  tf.disposeVariables();
+  if (args.out) writeJson(args.out, results);
+  if (args.json) return printJson(results);
+  console.log(
+    '| precision | mean test accuracy | standard deviation | each seed |\n|---|---|---|---|',
+  );
+  for (const { precision, accuracies, mean, deviation } of results) {
+    console.log(
+      `| ${precision} | ${percent(mean)} | ${percent(deviation)} | ${accuracies.map(percent).join(', ')} |`,
+    );
+  }
+}
+
+run(program);
