@@ -3,11 +3,12 @@
  * with the same seeds in each precision, measured on all 10,000 test images.
  */
 
-import { command, percent, positiveInteger, printJson, run } from '../src/cli/common';
+import { command, positiveInteger, printJson, run } from '../src/cli/common';
 import { loadDataset, slice } from '../src/data/index';
 import { alexnet } from '../src/model/index';
 import { type Precision, tf } from '../src/tf/index';
 import { train, tutorialProfile, validate, writeJson } from '../src/train/index';
+import { percent } from '../src/viz/index';
 
 interface Arguments {
   seeds: number;

@@ -64,10 +64,6 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(2)}%`;
-}
-
 /** `--precision`, for commands that compute much. */
 export function precisionOption(): Option {
   return new Option(

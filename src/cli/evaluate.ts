@@ -3,9 +3,9 @@ import { InputError } from '../errors';
 import { loadModel } from '../model/index';
 import { evaluate } from '../predict/index';
 import type { Precision } from '../tf/index';
+import { percent } from '../viz/index';
 import {
   command,
-  percent,
   positiveInteger,
   precisionOption,
   printJson,

@@ -1,6 +1,7 @@
 import { loadModel } from '../model/index';
 import { predictFile } from '../predict/index';
-import { command, percent, printJson, run } from './common';
+import { percent } from '../viz/index';
+import { command, printJson, run } from './common';
 
 const program = command(
   'predict',

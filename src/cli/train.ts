@@ -5,11 +5,10 @@ import { InputError } from '../errors';
 import { alexnet, INITIALISATIONS, type Initialisation } from '../model/index';
 import type { Precision } from '../tf/index';
 import { checkNewRun, SCHEDULES, type Schedule, train, writeRun } from '../train/index';
-import { streamProgress } from '../viz/index';
+import { percent, streamProgress } from '../viz/index';
 import {
   command,
   nonNegativeNumber,
-  percent,
   positiveInteger,
   positiveNumber,
   precisionOption,
@@ -39,7 +38,7 @@ const now = new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-');
 
 const program = command('train', 'Trains AlexNet and writes the run into a folder.')
   .option('--epochs <n>', 'passes over the training images', positiveInteger, 5)
-  .option('--batch-size <n>', 'images a step', positiveInteger, 128)
+  .option('--batch-size <n>', 'images a batch', positiveInteger, 128)
   .option('--lr <x>', 'learning rate of AdamW', positiveNumber, 0.001)
   .addOption(
     new Option('--schedule <how>', 'of the learning rate').choices(SCHEDULES).default('constant'),

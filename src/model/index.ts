@@ -2,5 +2,12 @@
 export { type AlexNetOptions, alexnet } from './alexnet';
 export { Dropout } from './dropout';
 export { INITIALISATIONS, type Initialisation, initialise } from './initialise';
-export { ALEXNET, type Dimensions, type LayerRow, type LayerSpec, layerTable } from './layers';
+export {
+  ALEXNET,
+  type Dimensions,
+  type LayerRow,
+  type LayerSpec,
+  layerTable,
+  totals,
+} from './layers';
 export { inputSizeOf, loadModel, saveModel } from './storage';

@@ -69,6 +69,14 @@ export function layerTable(layers: readonly LayerSpec[], dimensions: Dimensions)
   });
 }
 
+/** The parameters and the multiply–accumulates of some rows together. */
+export function totals(rows: readonly LayerRow[]): { parameters: number; macs: number } {
+  return {
+    parameters: rows.reduce((sum, row) => sum + row.parameters, 0),
+    macs: rows.reduce((sum, row) => sum + row.macs, 0),
+  };
+}
+
 function layerRow(layer: LayerSpec, input: number[], classes: number): LayerRow {
   const { name } = layer;
   switch (layer.kind) {

@@ -20,6 +20,14 @@ export async function evaluate(
   };
 }
 
+/** The numbers of the images of `set` that were predicted wrong. */
+export function mistakes(
+  set: ImageSet,
+  { predictions }: Pick<Validation, 'predictions'>,
+): number[] {
+  return [...predictions.keys()].filter((i) => predictions[i] !== set.labels[i]);
+}
+
 /** Counts [actual][predicted]. */
 export function confusionMatrix(
   labels: ArrayLike<number>,

@@ -103,6 +103,9 @@ export async function train(
   const interrupt = () => {
     history.interrupted = true;
   };
+  // Whoever listens else would act at once: tslab would fail the cell, and with it what was learned.
+  const others = process.listeners('SIGINT');
+  process.removeAllListeners('SIGINT');
   process.once('SIGINT', interrupt);
   try {
     for (let epoch = 1; epoch <= epochs && !history.interrupted; epoch++) {
@@ -164,6 +167,7 @@ export async function train(
     }
   } finally {
     process.removeListener('SIGINT', interrupt);
+    for (const listener of others) process.on('SIGINT', listener);
     optimizer.dispose();
   }
   return history;

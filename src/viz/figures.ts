@@ -2,32 +2,19 @@
  * Plotly figures as plain data: nothing here knows TensorFlow, Jupyter or Plotly's code.
  */
 
+import type { EpochRecord, StepRecord } from '../train/index';
+
 /** What `Plotly.newPlot` takes, and what Jupyter calls `application/vnd.plotly.v1+json`. */
 export interface Figure {
   data: Record<string, unknown>[];
   layout: Record<string, unknown>;
 }
 
-/** The columns of `history.json` that are drawn. */
-export interface EpochPoint {
-  epoch: number;
-  trainLoss: number;
-  trainAccuracy: number;
-  valLoss: number | null;
-  valAccuracy: number | null;
-}
-
-export interface StepPoint {
-  step: number;
-  loss: number;
-  accuracy: number;
-}
-
 const TRAIN = '#1f77b4';
 const VALIDATION = '#ff7f0e';
 
 /** Loss and accuracy per epoch, training and validation: the article's two plots, side by side. */
-export function epochCurves(history: EpochPoint[], title = 'Training progress'): Figure {
+export function epochCurves(history: EpochRecord[], title = 'Training progress'): Figure {
   const epochs = history.map(({ epoch }) => epoch);
   const percent = (value: number | null) => (value === null ? null : 100 * value);
   const hasValidation = history.some(({ valLoss }) => valLoss !== null);
@@ -72,19 +59,19 @@ export function epochCurves(history: EpochPoint[], title = 'Training progress'):
   return { data: namedOnce(data), layout: twoPlots(title, 'Epoch', { dtick: 1 }) };
 }
 
-/** Loss and accuracy per update, each as an average that forgets with a half-life of a few updates. */
-export function stepCurves(steps: StepPoint[], title = 'Training, update by update'): Figure {
+/** Loss and accuracy per step (an update of the weights), with a running average over some ten steps. */
+export function stepCurves(steps: StepRecord[], title = 'Training, step by step'): Figure {
   const numbers = steps.map(({ step }) => step);
   const faint = 'rgba(31, 119, 180, 0.3)';
   const loss = steps.map((s) => s.loss);
   const accuracy = steps.map((s) => 100 * s.accuracy);
   const data = [
-    thin('One batch', numbers, loss, faint, 'x', 'y'),
-    thin('One batch', numbers, accuracy, faint, 'x2', 'y2'),
+    thin('One step', numbers, loss, faint, 'x', 'y'),
+    thin('One step', numbers, accuracy, faint, 'x2', 'y2'),
     thin('Smoothed', numbers, smooth(loss), TRAIN, 'x', 'y'),
     thin('Smoothed', numbers, smooth(accuracy), TRAIN, 'x2', 'y2'),
   ];
-  return { data: namedOnce(data), layout: twoPlots(title, 'Update', {}) };
+  return { data: namedOnce(data), layout: twoPlots(title, 'Step', {}) };
 }
 
 /** The confusion matrix as a heat map: rows are the actual classes, columns the predicted ones. */

@@ -7,6 +7,7 @@ export {
   smooth,
   stepCurves,
 } from './figures';
+export { percent } from './format';
 export { type GridOptions, imageGrid } from './grid';
 export { clock, progressLine, streamProgress } from './progress';
-export { showFigure, showImage, showProgress, showTable } from './show';
+export { showEpochs, showFigure, showImage, showProgress, showTable } from './show';

@@ -6,7 +6,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Progress, ProgressListener } from '../progress';
+import type { EpochRecord } from '../train/index';
 import type { Figure } from './figures';
+import { percent } from './format';
 import { progressLine } from './progress';
 
 interface DisplayMessage {
@@ -47,6 +49,21 @@ export function showTable(headings: string[], rows: (string | number)[][]): void
     'text/html': html,
     'text/plain': plainTable([headings, ...rows].map((row) => row.map(text))),
   });
+}
+
+/** Shows the history of a training, a row an epoch. */
+export function showEpochs(history: EpochRecord[]): void {
+  showTable(
+    ['Epoch', 'Train loss', 'Train accuracy', 'Validation loss', 'Validation accuracy', 'Images/s'],
+    history.map((e) => [
+      String(e.epoch),
+      e.trainLoss.toFixed(4),
+      percent(e.trainAccuracy),
+      e.valLoss === null ? '–' : e.valLoss.toFixed(4),
+      e.valAccuracy === null ? '–' : percent(e.valAccuracy),
+      e.imagesPerSecond.toFixed(0),
+    ]),
+  );
 }
 
 /** A listener that keeps a line of progress for each task up to date under the cell. */

@@ -1,6 +1,6 @@
 import { slice } from '../../src/data/index';
 import { alexnet, type LayerSpec } from '../../src/model/index';
-import { confusionMatrix, evaluate, predictBatch } from '../../src/predict/index';
+import { confusionMatrix, evaluate, mistakes, predictBatch } from '../../src/predict/index';
 import { tf } from '../../src/tf/index';
 import { barSet } from '../support/sets';
 import { expectNoLeak } from '../support/tensors';
@@ -36,6 +36,9 @@ test('evaluation agrees with the predictions, whatever the batch size', async ()
     Uint32Array.from({ length: 37 }, (_, i) => i),
   );
   expect(all.map((p) => p.prediction)).toEqual([...whole.predictions]);
+  expect(mistakes(set, whole)).toEqual(
+    [...set.labels.keys()].filter((i) => all[i].prediction !== set.labels[i]),
+  );
   const right = all.filter((p, i) => p.prediction === set.labels[i]).length;
   expect(whole.accuracy).toBeCloseTo(right / 37, 9);
   const meanLoss =

@@ -166,6 +166,11 @@ test('the seed fixes the run to the last bit', async () => {
 
 test('an interrupt ends the training after the update', async () => {
   const model = build();
+  let heard = 0;
+  const other = () => {
+    heard++;
+  };
+  process.on('SIGINT', other);
   let seen = 0;
   const history = await train(model, set, {
     epochs: 3,
@@ -177,6 +182,10 @@ test('an interrupt ends the training after the update', async () => {
   expect(history.interrupted).toBe(true);
   expect(history.steps.length).toBe(4);
   expect(history.epochs.length).toBe(1);
+  expect(heard).toBe(0); // others do not act on it meanwhile, and get the next one
+  process.emit('SIGINT');
+  expect(heard).toBe(1);
+  process.removeListener('SIGINT', other);
   expect(process.listenerCount('SIGINT')).toBe(0);
 });
 

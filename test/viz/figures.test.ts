@@ -6,6 +6,8 @@ const epoch = (n: number, val: number | null) => ({
   trainAccuracy: 0.9,
   valLoss: val,
   valAccuracy: val,
+  seconds: 1,
+  imagesPerSecond: 1,
 });
 
 test('epoch curves: training and validation, loss and accuracy in percent', () => {
@@ -25,7 +27,9 @@ test('without validation there is no such curve', () => {
 });
 
 test('step curves keep every update and smooth it', () => {
-  const { data } = stepCurves([1, 2, 3].map((step) => ({ step, loss: 4, accuracy: 0.5 })));
+  const { data } = stepCurves(
+    [1, 2, 3].map((step) => ({ step, learningRate: 1, loss: 4, accuracy: 0.5 })),
+  );
   expect(data.map((t) => t.y)).toEqual([
     [4, 4, 4],
     [50, 50, 50],

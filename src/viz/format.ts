@@ -1,0 +1,4 @@
+/** A share as a percentage: `percent(0.965)` is `96.50%`. */
+export function percent(share: number, digits = 2): string {
+  return `${(100 * share).toFixed(digits)}%`;
+}
