@@ -58,8 +58,8 @@ class Execute(ExecutePreprocessor):
 
 def failure(cell, error):
     """The first line of what went wrong in a cell: tslab writes it to the cell's standard error."""
-    if isinstance(error, DeadKernelError):
-        return "the kernel died; what it wrote last is in kernel.log beside the notebook"
+    if not isinstance(error, CellExecutionError):
+        return f"the kernel died ({str(error).strip()}); what it wrote last is in kernel.log beside the notebook"
     outputs = cell.outputs if cell else []
     text = "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stderr")
     lines = [line.strip() for line in ANSI.sub("", text).splitlines() if line.strip()]
@@ -102,15 +102,20 @@ def main(output, plotly_js, notebooks):
     output.mkdir(parents=True, exist_ok=True)
     for path in notebooks:
         name = path.stem
-        nb = nbformat.read(path, as_version=4)
         tell("notebook", notebook=name)
+        try:
+            nb = nbformat.read(path, as_version=4)
+        except Exception as error:  # not JSON, not a notebook, not readable: all the same to the reader
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            tell("failed", notebook=name, seconds=0, cell=0, message=f"not a notebook: {reason[:200]}")
+            return 1
         started = time.monotonic()
         error = None
         with open(output / "kernel.log", "a") as kernel_log:
             executor = Execute(name, kernel_log)
             try:
                 executor.preprocess(nb, {"metadata": {"path": str(path.parent)}})
-            except (CellExecutionError, DeadKernelError) as caught:
+            except (CellExecutionError, DeadKernelError, RuntimeError) as caught:
                 error = caught
         seconds = round(time.monotonic() - started, 1)
         nbformat.write(nb, output / f"{name}.ipynb")

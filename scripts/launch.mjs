@@ -1,5 +1,6 @@
 // Starts a program of this project in the environment that TensorFlow wants.
 import { spawn } from 'node:child_process';
+import os from 'node:os';
 import readline from 'node:readline';
 import { root, runtimeEnvironment } from './environment.mjs';
 
@@ -9,7 +10,7 @@ const NOISE =
 
 /**
  * Runs `program` from the project's root and resolves to its exit code. Standard error passes through
- * here, less TensorFlow's two lines; signals are handed on.
+ * here, less TensorFlow's two lines. SIGTERM is handed on; SIGINT is too where no terminal does it.
  *
  * @param {{ env?: Record<string, string>, cwd?: string }} options
  */
@@ -24,7 +25,9 @@ export function launch(program, args, options = {}) {
       if (!NOISE.test(line)) process.stderr.write(`${line}\n`);
     });
     // On Ctrl-C the terminal signals the child too: it decides when to end, and this process waits.
-    const onInterrupt = () => {};
+    const onInterrupt = () => {
+      if (!process.stdin.isTTY) child.kill('SIGINT');
+    };
     const onTerminate = () => child.kill('SIGTERM');
     process.on('SIGINT', onInterrupt);
     process.on('SIGTERM', onTerminate);
@@ -32,7 +35,14 @@ export function launch(program, args, options = {}) {
     child.on('close', (code, signal) => {
       process.removeListener('SIGINT', onInterrupt);
       process.removeListener('SIGTERM', onTerminate);
-      resolve(code ?? (signal === 'SIGINT' ? 130 : 143));
+      if (signal === 'SIGKILL') {
+        process.stderr.write(
+          'error: ended by SIGKILL: most likely the machine ran out of memory\n',
+        );
+      } else if (signal && !['SIGINT', 'SIGTERM'].includes(signal)) {
+        process.stderr.write(`error: ended by ${signal}\n`);
+      }
+      resolve(code ?? 128 + os.constants.signals[signal]);
     });
   });
 }

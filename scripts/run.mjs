@@ -12,7 +12,7 @@ try {
   const tsx = path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
   process.exitCode = await launch(
     process.execPath,
-    ['--import', tsx, path.join(root, file), ...args],
+    ['--import', tsx, path.join(root, 'src', 'cli', 'main.ts'), path.join(root, file), ...args],
     { cwd },
   );
 } catch (error) {

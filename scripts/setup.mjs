@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from './environment.mjs';
-import { missing, SetupError, setupSteps } from './steps.mjs';
+import { missing, SetupError, setupSteps, stopRunning } from './steps.mjs';
 
 const HELP = `Usage: npm run setup [-- --device cpu|gpu|auto]
 
@@ -85,31 +85,54 @@ function tick(name, started) {
 /** Two set-ups at once would take each other's files apart: the second one waits. */
 async function lock() {
   const file = path.join(root, '.setup.lock');
+  const mine = `${file}.${process.pid}`;
   let waiting = false;
-  for (;;) {
-    try {
-      fs.writeFileSync(file, String(process.pid), { flag: 'wx' });
-      const unlock = () => fs.rmSync(file, { force: true });
-      process.once('exit', unlock);
-      for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
-      return unlock;
-    } catch (error) {
-      if (error.code !== 'EEXIST')
-        throw new SetupError(`${file} cannot be written: ${error.message}`);
+  fs.writeFileSync(mine, String(process.pid));
+  try {
+    for (;;) {
+      try {
+        fs.linkSync(mine, file); // appears whole, or fails because it is there
+        break;
+      } catch (error) {
+        if (error.code !== 'EEXIST') throw error;
+      }
+      const owner = ownerOf(file);
+      if (owner === undefined || !isAlive(owner)) {
+        fs.rmSync(file, { force: true });
+        continue;
+      }
+      if (!waiting) say(`  … process ${owner} sets up too; waiting for it (${file})`);
+      waiting = true;
+      await new Promise((resolve) => setTimeout(resolve, 1000));
     }
-    const owner = Number(fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : 0);
-    if (!isAlive(owner)) {
-      fs.rmSync(file, { force: true });
-      continue;
-    }
-    if (!waiting) say(`  … another set-up (process ${owner}) is running; waiting for it`);
-    waiting = true;
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+  } finally {
+    fs.rmSync(mine, { force: true });
+  }
+  const release = () => {
+    if (ownerOf(file) === process.pid) fs.rmSync(file, { force: true });
+  };
+  const interrupted = async () => {
+    await stopRunning();
+    process.exit(130);
+  };
+  process.once('exit', release);
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, interrupted);
+  return () => {
+    process.removeListener('exit', release);
+    for (const signal of ['SIGINT', 'SIGTERM']) process.removeListener(signal, interrupted);
+    release();
+  };
+}
+
+function ownerOf(file) {
+  try {
+    return Number(fs.readFileSync(file, 'utf8')) || undefined;
+  } catch {
+    return undefined;
   }
 }
 
 function isAlive(pid) {
-  if (!pid) return false;
   try {
     process.kill(pid, 0);
     return true;
@@ -123,7 +146,9 @@ const say = (line) => process.stderr.write(`${line}\n`);
 
 /** Ends the process with one plain message; a stack is shown for defects only. */
 export function fail(error) {
-  say(error instanceof SetupError ? `error: ${error.message}` : error.stack);
+  // What the machine refuses (a full disk, a read-only folder) is no defect either.
+  const plain = error instanceof SetupError || error.syscall;
+  say(plain ? `error: ${error.message}` : error.stack);
   process.exit(1);
 }
 

@@ -48,6 +48,7 @@ function npmPackages() {
       await execute('npm', [
         'ci',
         '--ignore-scripts',
+        '--include=dev',
         '--no-audit',
         '--no-fund',
         '--loglevel=error',
@@ -75,7 +76,7 @@ function pythonPackages(environment, mark, device, gpu) {
     },
     needs: () => (conda ? undefined : findPython()),
     async run() {
-      if (readJson(mark)?.key === key && tensorflowFolder(prefix)) {
+      if (readJson(mark)?.key === key && tensorflowFolder(prefix) && fs.existsSync(python)) {
         writeMark(mark, { key, device }); // only the wish changed, not what it comes to
         return;
       }
@@ -122,6 +123,11 @@ function binding({ prefix, python }) {
       ];
       if (tools.length > 0) throw missing(tools.join(' and '), 'g++ make', 'gcc-c++ make');
       nodeHeaders();
+      if (/\s/.test(root) || /\s/.test(prefix)) {
+        throw new SetupError(
+          `The project lies in '${root}'. The compiler's tools do not take a path with a space: move it.`,
+        );
+      }
     },
     async run() {
       fs.rmSync(path.join(bindingPackage, 'lib'), { recursive: true, force: true });
@@ -144,7 +150,7 @@ function binding({ prefix, python }) {
             ...process.env,
             PYTHON: python,
             // The real folder: TensorFlow finds its own framework library, and CUDA's, from there.
-            LDFLAGS: `${process.env.LDFLAGS ?? ''} -Wl,-rpath,${fs.realpathSync(tensorflow)}`,
+            LDFLAGS: `${process.env.LDFLAGS ?? ''} -Wl,-rpath,'${fs.realpathSync(tensorflow)}'`,
           },
         },
       );
@@ -280,6 +286,16 @@ function writeMark(file, content) {
   fs.writeFileSync(file, JSON.stringify(content));
 }
 
+let running;
+
+/** Ends the program that `execute` runs, if any, and waits until it has ended. */
+export function stopRunning() {
+  if (!running) return undefined;
+  const ended = new Promise((resolve) => running.once('close', resolve));
+  running.kill('SIGTERM');
+  return ended;
+}
+
 /** Runs a program, silently; when it fails, its last lines are the error. */
 function execute(program, args, options = {}) {
   return new Promise((resolve, reject) => {
@@ -288,6 +304,7 @@ function execute(program, args, options = {}) {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...options,
     });
+    running = child;
     let output = '';
     const keep = (chunk) => {
       output = (output + chunk).slice(-20_000);
@@ -298,6 +315,7 @@ function execute(program, args, options = {}) {
       reject(new SetupError(`${program} cannot be started: ${error.message}`)),
     );
     child.on('close', (code, signal) => {
+      running = undefined;
       if (code === 0) return resolve();
       const lines = output.trim().split('\n');
       const shown = lines.length <= 20 ? lines : [...lines.slice(0, 8), '…', ...lines.slice(-10)];

@@ -61,6 +61,7 @@ async function tutorial(profile, output, named) {
     named.length > 0 ? named.map((file) => path.resolve(from, file)) : allNotebooks();
   const absent = notebooks.find((file) => !fs.existsSync(file));
   if (absent) throw new SetupError(`${absent}: no such notebook`);
+  fs.mkdirSync(output, { recursive: true });
   fs.rmSync(path.join(output, 'summary.json'), { force: true });
   const started = performance.now();
   const results = [];
@@ -143,7 +144,10 @@ function execute(files, output, profile, onEvent) {
     show(event);
     onEvent(event);
     if (event.event === 'failed') {
-      failure = `${event.notebook}, code cell ${event.cell}: ${event.message}\n  The notebook as far as it came: ${path.join(output, `${event.notebook}.ipynb`)}`;
+      const cell = event.cell > 0 ? `, code cell ${event.cell}` : '';
+      failure = `${event.notebook}${cell}: ${event.message}`;
+      if (event.cell > 0)
+        failure += `\n  The notebook as far as it came: ${path.join(output, `${event.notebook}.ipynb`)}`;
     }
   });
   return new Promise((resolve, reject) => {

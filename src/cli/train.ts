@@ -69,7 +69,6 @@ const program = command('train', 'Trains AlexNet and writes the run into a folde
   .action(trainCommand);
 
 async function trainCommand(args: TrainArguments): Promise<void> {
-  checkNewRun(args.run);
   const all = loadDataset('train', args.data);
   const validationImages = args.validationImages ?? Math.floor(all.length / 12);
   if (validationImages >= all.length) {
@@ -89,6 +88,7 @@ async function trainCommand(args: TrainArguments): Promise<void> {
   }
   const { inputSize, seed, init: initialisation } = args;
   const model = alexnet({ inputSize, seed, initialisation, classes: all.classes });
+  checkNewRun(args.run); // last, so that bad input writes nothing
   const precision = resolvePrecision(args.precision);
   const notes = { initialisation, data: args.data ?? 'MNIST (embedded)' };
   console.log(

@@ -7,7 +7,7 @@ import './dropout'; // so that a saved `Dropout` comes back as ours
 
 interface ModelFile {
   modelTopology?: unknown;
-  weightsManifest?: { paths: string[]; weights: { shape: number[]; dtype: string }[] }[];
+  weightsManifest?: { paths: string[]; weights: WeightEntry[] }[];
 }
 
 /**
@@ -20,8 +20,11 @@ export async function saveModel(model: tf.LayersModel, folder: string): Promise<
   try {
     fs.mkdirSync(path.dirname(target), { recursive: true });
     await model.save(`file://${temporary}`);
-    fs.rmSync(target, { recursive: true, force: true });
+    // The old one is set aside, not deleted, until the new one stands in its place.
+    const old = `${temporary}.old`;
+    if (fs.existsSync(target)) fs.renameSync(target, old);
     fs.renameSync(temporary, target);
+    fs.rmSync(old, { recursive: true, force: true });
   } catch (error) {
     if (fs.existsSync(temporary)) fs.rmSync(temporary, { recursive: true, force: true });
     throw new InputError(`${folder}: the model cannot be saved: ${messageOf(error)}`);
@@ -84,21 +87,41 @@ function checkFiles(directory: string): void {
     );
   }
   for (const group of description.weightsManifest) {
-    const want = group.weights.reduce(
-      (bytes, { shape }) => bytes + 4 * shape.reduce((a, b) => a * b, 1),
-      0,
-    );
+    if (!Array.isArray(group?.paths) || !Array.isArray(group?.weights)) {
+      throw new InputError(`${file}: its weightsManifest lists no paths or no weights`);
+    }
+    const wanted = group.weights.map(bytesOf);
     let found = 0;
     for (const name of group.paths) {
-      const weights = path.join(directory, name);
-      if (!fs.existsSync(weights))
+      const weights = path.join(directory, path.basename(name));
+      if (!fs.existsSync(weights)) {
         throw new InputError(`${weights}: no such file, and the model needs it`);
+      }
       found += fs.statSync(weights).size;
     }
+    const want = wanted.reduce((sum, bytes) => sum + bytes, 0);
     if (found !== want) {
       throw new InputError(
         `${directory}: damaged: ${group.paths} hold ${found} bytes, want ${want}`,
       );
     }
   }
+}
+
+interface WeightEntry {
+  shape: number[];
+  dtype: string;
+  quantization?: { dtype: string };
+}
+
+function bytesOf({ shape, dtype, quantization }: WeightEntry): number {
+  const bytes: Record<string, number> = {
+    float32: 4,
+    int32: 4,
+    bool: 1,
+    uint8: 1,
+    uint16: 2,
+    float16: 2,
+  };
+  return (bytes[quantization?.dtype ?? dtype] ?? 4) * shape.reduce((a, b) => a * b, 1);
 }

@@ -27,17 +27,25 @@ export async function readGreyImage(file: string): Promise<GreyImage> {
   return square({ pixels: grey, width, height });
 }
 
+/** Larger images are refused: made square and resized, one would fill the memory. */
+const MAX_SIDE = 4096;
+
 async function decode(file: string): Promise<{ data: Uint8Array; width: number; height: number }> {
   if (!fs.existsSync(file)) throw new InputError(`${file}: no such file`);
   if (!fs.statSync(file).isFile()) throw new InputError(`${file}: not a file`);
+  let bitmap: { data: Uint8Array; width: number; height: number };
   try {
-    const { bitmap } = await Jimp.fromBuffer(fs.readFileSync(file));
-    return bitmap;
+    bitmap = (await Jimp.fromBuffer(fs.readFileSync(file))).bitmap;
   } catch (error) {
     throw new InputError(
       `${file}: not an image that can be read (PNG, JPEG, BMP, GIF, TIFF): ${messageOf(error)}`,
     );
   }
+  const { width, height } = bitmap;
+  if (Math.max(width, height) > MAX_SIDE) {
+    throw new InputError(`${file}: ${width}×${height} pixels, want at most ${MAX_SIDE} a side`);
+  }
+  return bitmap;
 }
 
 function overWhite(value: number, alpha: number): number {

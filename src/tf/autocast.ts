@@ -35,7 +35,7 @@ const LOWERED: Record<string, number[]> = {
   BatchMatMulV2: [0, 1],
 };
 
-/** Ops that stay in low precision when their first float input is there. */
+/** Ops that stay in low precision when their first float input was computed in it. */
 const FOLLOWING: Record<string, number[]> = {
   Add: [0, 1],
   Mul: [0, 1],
@@ -72,7 +72,12 @@ let fastest: Precision | undefined;
  * float32. Measured once, in some tens of milliseconds.
  */
 export function fastestPrecision(): Precision {
-  fastest ??= tf.tidy(() => {
+  fastest ??= measureFastest();
+  return fastest;
+}
+
+function measureFastest(): Precision {
+  return tf.tidy(() => {
     const x: tf.Tensor4D = tf.ones([8, 13, 13, 256]);
     const filter: tf.Tensor4D = tf.ones([3, 3, 256, 256]);
     const seconds = (precision: Precision) => {
@@ -83,9 +88,12 @@ export function fastestPrecision(): Precision {
       });
       return Math.min(...times);
     };
-    return seconds('float32') > 1.2 * seconds('bfloat16') ? 'bfloat16' : 'float32';
+    try {
+      return seconds('float32') > 1.2 * seconds('bfloat16') ? 'bfloat16' : 'float32';
+    } catch {
+      return 'float32'; // this device does not convolve in bfloat16 at all
+    }
   });
-  return fastest;
 }
 
 /** Puts the two execute methods in the place of tfjs-node's. Called once, when TensorFlow is loaded. */
@@ -102,7 +110,11 @@ export function installAutocast(): void {
         return createOutputTensor.call(this, metadata);
       }
       const tensor = createOutputTensor.call(this, { ...metadata, id: -1, dtype: DType.float32 });
-      Object.assign(this.tensorMap.get(tensor.dataId), { low: metadata.id, lowType: dtype });
+      Object.assign(this.tensorMap.get(tensor.dataId), {
+        low: metadata.id,
+        lowType: dtype,
+        bornLow: true,
+      });
       return tensor;
     },
     readSync(this: Backend, dataId: object) {
@@ -142,6 +154,7 @@ export function assignHandle(variable: tf.Variable, handle: Handle): void {
   if (entry.id >= 0) free(entry.id);
   dropLow(entry);
   entry.values = null;
+  entry.bornLow = false;
   entry.id = handle;
 }
 
@@ -180,7 +193,7 @@ function execute(
 function floatInputs(name: string, inputs: tf.Tensor[]): number[] | undefined {
   const floats = LOWERED[name] ?? FOLLOWING[name];
   if (!floats || floats.some((index) => inputs[index].dtype !== 'float32')) return undefined;
-  if (name in LOWERED || entryOf(inputs[floats[0]]).low !== undefined) return floats;
+  if (name in LOWERED || entryOf(inputs[floats[0]]).bornLow) return floats;
   return undefined;
 }
 
@@ -241,30 +254,49 @@ function isTrusted(
   floats: number[],
   lowType: number,
 ): boolean {
-  const key = JSON.stringify([
-    name,
-    lowType,
-    attributes,
-    inputs.map(({ shape }) => shape.slice(1)),
-  ]);
-  let trusted = verdicts.get(key);
-  if (trusted === undefined) {
-    const lowered = loweredAttributes(attributes, lowType);
-    const [high] = runOp(name, attributes, inputs.map(highHandle));
-    const [rough] = runOp(name, lowered, handles(inputs, floats, lowType));
-    const raised = castHandle(rough, lowType, DType.float32);
-    const error = relativeError(raised, high);
-    free(high, rough, raised);
-    // 2⁻⁸ is bfloat16's rounding; sums of rounded products stay near it. Overflow is no disagreement:
-    // float16 may overflow, and the loss scale is there for that.
-    trusted = !(error > 0.05);
-    verdicts.set(key, trusted);
-    if (!trusted) {
-      const shapes = inputs.map(({ shape }) => `[${shape}]`).join(' ');
-      distrusted.push({ name, shapes, error });
-    }
+  const key = verdictKey(name, attributes, inputs, lowType);
+  const known = verdicts.get(key);
+  if (known !== undefined) return known;
+  const [high] = runOp(name, attributes, inputs.map(highHandle));
+  const lowered = loweredAttributes(attributes, lowType);
+  const [rough] = runOp(name, lowered, handles(inputs, floats, lowType));
+  const raised = castHandle(rough, lowType, DType.float32);
+  const { error, size } = compare(raised, high);
+  free(high, rough, raised);
+  // Nothing is learned from zeros, nor where float32 itself overflows. Overflow and underflow of float16
+  // are for the loss scale to deal with, and say nothing about the op.
+  if (size === 0 || !Number.isFinite(size)) return true;
+  if (lowType === DType.float16 && !(error < 0.9)) return true;
+  // bfloat16 rounds to 2⁻⁹ of a value, and sums of rounded products stay near that.
+  const trusted = error < 0.05;
+  verdicts.set(key, trusted);
+  if (!trusted) {
+    distrusted.push({ name, shapes: inputs.map(({ shape }) => `[${shape}]`).join(' '), error });
   }
   return trusted;
+}
+
+/** All that may decide whether an op is right: its attributes and shapes, but for the size of the batch. */
+function verdictKey(
+  name: string,
+  attributes: OpAttribute[],
+  inputs: tf.Tensor[],
+  lowType: number,
+): string {
+  const shapes = inputs.map((input, index) => {
+    if (input.dtype !== 'float32') {
+      // Sizes of a batch of images, or of a filter.
+      return [...input.dataSync()].slice(name === 'Conv2DBackpropInput' ? 1 : 0);
+    }
+    return isFilter(name, index) ? input.shape : input.shape.slice(1);
+  });
+  return JSON.stringify([name, lowType, attributes, shapes]);
+}
+
+/** Weights have no batch axis; the gradients of a matrix product's have it elsewhere, and are taken whole. */
+function isFilter(name: string, index: number): boolean {
+  if (name === 'BatchMatMulV2') return true;
+  return index === 1 && name !== 'Conv2DBackpropFilter';
 }
 
 const verdicts = new Map<string, boolean>();
@@ -275,16 +307,16 @@ export function distrustedOps(): readonly { name: string; shapes: string; error:
   return distrusted;
 }
 
-/** ‖a − b‖ / ‖b‖ of two float32 handles. */
-function relativeError(a: Handle, b: Handle): number {
+/** How far `a` is from `b`: ‖a − b‖ / ‖b‖, and ‖b‖, of two float32 handles. */
+function compare(a: Handle, b: Handle): { error: number; size: number } {
   const float = [attribute.type('T', DType.float32)];
   const [difference] = runOp('Sub', float, [a, b]);
-  const norms = [difference, b].map((handle) => {
+  const [distance, size] = [difference, b].map((handle) => {
     const [halfSquare] = runOp('L2Loss', float, [handle]);
     const value = Math.sqrt(2 * backend().binding.tensorDataSync(halfSquare)[0]);
     free(halfSquare);
     return value;
   });
   free(difference);
-  return norms[1] === 0 ? norms[0] : norms[0] / norms[1];
+  return { error: distance / size, size };
 }

@@ -1,7 +1,7 @@
 /**
  * What has to be true before `@tensorflow/tfjs-node-gpu` may be loaded.
  *
- * `tf.ts` imports this file first and the package second. Nothing else imports either.
+ * `load.ts` imports this file first and the package second. Nothing else imports either.
  */
 import fs from 'node:fs';
 import path from 'node:path';

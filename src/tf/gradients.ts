@@ -14,7 +14,14 @@ export function installGradients(): void {
   replaceGradient({
     kernelName: 'Relu',
     outputsToSave: [true],
-    gradFunc: (dy, [y]) => ({ x: () => runTensorOp('ReluGrad', [FLOAT], [dy as tf.Tensor, y]) }),
+    gradFunc: (dy, [y]) => ({
+      x: () => {
+        const gradient = dy as tf.Tensor;
+        return isDifferentiated()
+          ? gradient.mul(tf.step(y))
+          : runTensorOp('ReluGrad', [FLOAT], [gradient, y]);
+      },
+    }),
   });
   const add = tf.getGradient('Add');
   replaceGradient({
@@ -22,7 +29,7 @@ export function installGradients(): void {
     gradFunc: (dy, saved, attrs) => {
       const [a, b] = saved;
       const isBias = b.rank === 1 && a.rank > 1 && a.shape[a.rank - 1] === b.shape[0];
-      if (!isBias || a.dtype !== 'float32' || b.dtype !== 'float32') {
+      if (!isBias || isDifferentiated() || a.dtype !== 'float32' || b.dtype !== 'float32') {
         return add.gradFunc(dy, saved, attrs);
       }
       const format = attribute.string('data_format', 'NHWC');
@@ -33,6 +40,11 @@ export function installGradients(): void {
     },
   });
   if (hasOneDnnPooling()) replaceMaxPooling();
+}
+
+/** Whether the gradient itself is to have a gradient: ops run by name are not on tfjs's tape. */
+function isDifferentiated(): boolean {
+  return tf.engine().state.gradientDepth > 0;
 }
 
 function replaceGradient(config: tf.GradConfig): void {
@@ -64,12 +76,16 @@ function replaceKernel(
   kernelName: string,
   kernel: (inputs: Record<string, tf.Tensor>, attrs: PoolAttributes) => tf.Tensor,
 ): void {
+  const original = tf.getKernel(kernelName, 'tensorflow').kernelFunc;
   tf.unregisterKernel(kernelName, 'tensorflow');
   tf.registerKernel({
     kernelName,
     backendName: 'tensorflow',
-    kernelFunc: ({ inputs, attrs }) =>
-      kernel(inputs as Record<string, tf.Tensor>, attrs as unknown as PoolAttributes),
+    kernelFunc: (params) => {
+      const inputs = params.inputs as Record<string, tf.Tensor>;
+      if (Object.values(inputs).some(({ dtype }) => dtype !== 'float32')) return original(params);
+      return kernel(inputs, params.attrs as unknown as PoolAttributes);
+    },
   });
 }
 

@@ -31,6 +31,8 @@ export interface DataEntry {
   /** -1 where there is none (yet). */
   id: Handle;
   refCount: number;
+  /** Whether the value was computed in low precision: then `id` is the copy, else `low` is. */
+  bornLow?: boolean;
   low?: Handle;
   lowType?: number;
 }

@@ -12,6 +12,7 @@ import type { EpochRecord, History, StepRecord, TrainSettings } from './trainer'
 /** What a run was told to do, and on what network; whatever else the caller noted may stand beside it. */
 export interface RunConfig extends TrainSettings {
   inputSize: number;
+  interrupted: boolean;
   [note: string]: unknown;
 }
 
@@ -22,16 +23,24 @@ export interface Run {
   steps: StepRecord[];
 }
 
-/** Throws InputError when `folder` holds a run already, or is a file: training must not overwrite. */
+/**
+ * Throws InputError when `folder` holds a run already, is a file, or cannot be written: better before the
+ * training than after. It is made if it is not there.
+ */
 export function checkNewRun(folder: string): void {
-  if (!fs.existsSync(folder)) return;
-  if (!fs.statSync(folder).isDirectory())
-    throw new InputError(`${folder}: is a file, want a folder`);
-  if (
-    fs.existsSync(path.join(folder, 'config.json')) ||
-    fs.existsSync(path.join(folder, 'model'))
-  ) {
-    throw new InputError(`${folder}: holds a run already. Name another with --run, or delete it`);
+  if (fs.existsSync(folder)) {
+    if (!fs.statSync(folder).isDirectory()) {
+      throw new InputError(`${folder}: is a file, want a folder`);
+    }
+    if (['config.json', 'model'].some((name) => fs.existsSync(path.join(folder, name)))) {
+      throw new InputError(`${folder}: holds a run already. Name another with --run, or delete it`);
+    }
+  }
+  try {
+    fs.mkdirSync(folder, { recursive: true });
+    fs.accessSync(folder, fs.constants.W_OK);
+  } catch (error) {
+    throw new InputError(`${folder}: cannot be written: ${messageOf(error)}`);
   }
 }
 
@@ -45,7 +54,8 @@ export async function writeRun(
   history: History,
   notes: Record<string, unknown> = {},
 ): Promise<void> {
-  const config: RunConfig = { ...history.settings, inputSize: inputSizeOf(model), ...notes };
+  const { settings, interrupted } = history;
+  const config: RunConfig = { ...settings, inputSize: inputSizeOf(model), interrupted, ...notes };
   await saveModel(model, path.join(folder, 'model'));
   fs.rmSync(path.join(folder, 'test.json'), { force: true }); // it spoke of another model
   writeJson(path.join(folder, 'history.json'), history.epochs);

@@ -10,7 +10,7 @@ import { AdamW } from './adamw';
 import { GradScaler } from './grad-scaler';
 import { countCorrect, crossEntropySum } from './loss';
 import { type Schedule, scheduledRate } from './schedule';
-import { validate } from './validate';
+import { checkFits, type Validation, validate } from './validate';
 
 export interface TrainOptions {
   epochs?: number;
@@ -76,7 +76,7 @@ export interface History {
   settings: TrainSettings;
   epochs: EpochRecord[];
   steps: StepRecord[];
-  /** True when SIGINT ended the training before its last epoch. */
+  /** True when an interrupt ended the training; the last epoch may then be of fewer images. */
   interrupted: boolean;
 }
 
@@ -92,6 +92,7 @@ export async function train(
   options: TrainOptions = {},
 ): Promise<History> {
   const { validation, onProgress, onEpoch } = options;
+  checkFits(model, set);
   const settings = trainSettings(set, options);
   const { epochs, batchSize, learningRate, schedule, accumulationSteps, precision, seed } =
     settings;
@@ -144,15 +145,17 @@ export async function train(
         if (history.interrupted) break;
       }
       const seconds = (performance.now() - started) / 1000;
-      const measured =
-        validation && !history.interrupted
-          ? await validate(model, validation, {
-              batchSize,
-              precision,
-              onProgress,
-              label: 'Validating',
-            })
-          : undefined;
+      let measured: Validation | undefined;
+      if (validation && !history.interrupted) {
+        const validated = await validate(model, validation, {
+          batchSize,
+          precision,
+          onProgress,
+          label: 'Validating',
+          stop: () => history.interrupted,
+        });
+        if (!history.interrupted) measured = validated;
+      }
       const record: EpochRecord = {
         epoch,
         trainLoss: lossSum / seen,

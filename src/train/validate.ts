@@ -1,4 +1,5 @@
 import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
+import { InputError } from '../errors';
 import { inputSizeOf } from '../model/index';
 import { type ProgressListener, turnEventLoop } from '../progress';
 import { autocast, type Precision, tf } from '../tf/index';
@@ -10,6 +11,8 @@ export interface ValidateOptions {
   onProgress?: ProgressListener;
   /** Of convolutions and matrix products. */
   precision?: Precision;
+  /** Asked between batches; true ends the validation, whose result is then that of the images so far. */
+  stop?: () => boolean;
   /** What the progress is called. */
   label?: string;
 }
@@ -24,6 +27,17 @@ export interface Validation {
   predictions: Uint8Array;
 }
 
+/** Throws InputError unless `model` takes grey images and knows as many classes as `set` has. */
+export function checkFits(model: tf.LayersModel, set: ImageSet): void {
+  const channels = model.inputs[0].shape[3];
+  const classes = model.outputs[0].shape[1];
+  if (channels !== 1 || classes !== set.classes) {
+    throw new InputError(
+      `the model takes ${channels} channel(s) and knows ${classes} classes, ${set.name} has 1 and ${set.classes}`,
+    );
+  }
+}
+
 /** Loss, accuracy and predictions of `model` on a whole set, dropout off. */
 export async function validate(
   model: tf.LayersModel,
@@ -31,6 +45,7 @@ export async function validate(
   options: ValidateOptions = {},
 ): Promise<Validation> {
   const { batchSize = 128, precision = 'float32', onProgress, label = 'Evaluating' } = options;
+  checkFits(model, set);
   const inputSize = inputSizeOf(model);
   const batches = epochBatches(set.length, batchSize);
   const predictions = new Uint8Array(set.length);
@@ -61,6 +76,12 @@ export async function validate(
       details: `loss=${(lossSum / seen).toFixed(3)}, acc=${((100 * correct) / seen).toFixed(1)}%`,
     });
     await turnEventLoop();
+    if (options.stop?.()) break;
   }
-  return { images: seen, loss: lossSum / seen, accuracy: correct / seen, predictions };
+  return {
+    images: seen,
+    loss: lossSum / seen,
+    accuracy: correct / seen,
+    predictions: predictions.subarray(0, seen),
+  };
 }

@@ -180,6 +180,21 @@ test.each<[string, Record<string, Buffer>, string[], RegExp]>([
   expect(fs.existsSync(target)).toBe(false);
 });
 
+test('train refuses a folder that cannot be written, before it trains', async () => {
+  const file = place('a file');
+  fs.writeFileSync(file, 'x');
+  const result = await cli(
+    'train',
+    '--data',
+    data,
+    '--run',
+    path.join(file, 'run'),
+    '--input-size',
+    '63',
+  );
+  expectOneLineError(result, /run: cannot be written: ENOTDIR/);
+});
+
 test('evaluate and predict refuse what is no model, no data, no image', async () => {
   const text = place('text.png');
   fs.writeFileSync(text, 'no image');

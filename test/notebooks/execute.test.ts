@@ -63,6 +63,20 @@ test.each([
   120_000,
 );
 
+test('a file that is no notebook is a plain error', async () => {
+  const file = path.join(temporary, 'text.ipynb');
+  fs.writeFileSync(file, 'no notebook');
+  const { code, stderr } = await command([
+    'scripts/tutorial.mjs',
+    '--output',
+    path.join(temporary, 'none'),
+    file,
+  ]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: text: not a notebook: /);
+  expect(stderr.trim().split('\n').length).toBe(1);
+});
+
 test('unknown options, profiles and notebooks are plain errors', async () => {
   const results = await Promise.all([
     command(['scripts/tutorial.mjs', '--fast']),

@@ -93,6 +93,15 @@ test.each<[string, Buffer | null, RegExp]>([
   await expect(readGreyImage(file)).rejects.toThrow(InputError);
 });
 
+test('refuses an image whose square would fill the memory', async () => {
+  const file = path.join(temporary, 'strip.png');
+  fs.writeFileSync(
+    file,
+    await new Jimp({ width: 5000, height: 2, color: 0xffffffff }).getBuffer('image/png'),
+  );
+  await expect(readGreyImage(file)).rejects.toThrow('5000×2 pixels, want at most 4096 a side');
+});
+
 test('refuses a folder', async () => {
   await expect(readGreyImage(temporary)).rejects.toThrow('not a file');
 });

@@ -151,6 +151,39 @@ test('an op that is wrong in low precision is found out and runs in float32', ()
   }
 });
 
+test('values that were computed in float32 stay float32 outside of products', () => {
+  tf.tidy(() => {
+    const weights = tf.tensor2d([[1.0009765625]]); // not a bfloat16
+    autocast('bfloat16', () => {
+      tf.matMul(weights, weights); // leaves a low copy behind
+      expect(weights.mul(weights).dataSync()[0]).toBeCloseTo(1.0009765625 ** 2, 6);
+      expect(weights.add(tf.matMul(tf.zeros([1, 1]), weights)).dataSync()[0]).toBe(1.0009765625);
+    });
+  });
+});
+
+test('nothing is concluded from zeros', () => {
+  const before = distrustedOps().length;
+  tf.tidy(() => {
+    for (const fill of [0, 1]) {
+      autocast('bfloat16', () => tf.matMul(tf.fill([3, 11], fill), tf.fill([11, 2], fill)));
+    }
+  });
+  expect(distrustedOps().length).toBe(before);
+});
+
+test('a changed variable is seen in low precision', () => {
+  tf.tidy(() => {
+    const weights = tf.variable(tf.tensor2d([[2]]));
+    const product = () =>
+      autocast('bfloat16', () => tf.matMul(tf.ones([1, 1]), weights)).dataSync()[0];
+    expect(product()).toBe(2);
+    weights.assign(tf.tensor2d([[3]]));
+    expect(product()).toBe(3);
+    weights.dispose();
+  });
+});
+
 test('auto names one of the two', () => {
   expect(['float32', 'bfloat16']).toContain(fastestPrecision());
 });

@@ -11,6 +11,25 @@ test("ReLU's gradient passes where the output is positive", () => {
   });
 });
 
+test('gradients have gradients', () => {
+  tf.tidy(() => {
+    // f = Σ relu(w x + 1)², so f' = 2 w relu(w x + 1), and the sum of its squares has a gradient in w.
+    const penalty = (w: tf.Tensor) => {
+      const f = (x: tf.Tensor) =>
+        tf
+          .relu(x.mul(w).add(tf.tensor1d([1])))
+          .square()
+          .sum();
+      return tf
+        .grad(f)(tf.tensor2d([[2], [-5]]))
+        .square()
+        .sum();
+    };
+    // At w = 3: only x = 2 is active, penalty = (2 w (2 w + 1))², its derivative 2·(2w(2w+1))·(8w+2).
+    expect(tf.grad(penalty)(tf.scalar(3)).dataSync()[0]).toBeCloseTo(2 * 42 * 26, 2);
+  });
+});
+
 test("a bias's gradient is the sum over all positions", () => {
   tf.tidy(() => {
     const [dx, dbias] = tf.grads((x, bias) => x.add(bias))(

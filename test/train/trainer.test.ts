@@ -200,6 +200,28 @@ test.each([
   await expectNoLeak(() => expect(train(model, set, options)).rejects.toThrow(message));
 });
 
+test('refuses a model that does not know the classes of the set, or wants colours', async () => {
+  const five = alexnet({ inputSize: 28, layers, classes: 5 });
+  const message = 'the model takes 1 channel(s) and knows 5 classes, bars has 1 and 10';
+  await expect(train(five, set)).rejects.toThrow(message);
+  await expect(validate(five, set)).rejects.toThrow(message);
+  const colour = alexnet({ inputSize: 28, layers, channels: 3 });
+  await expect(train(colour, set)).rejects.toThrow('takes 3 channel(s)');
+});
+
+test('an interrupt ends the validation too, and the epoch is kept without it', async () => {
+  const history = await train(build(), slice(set, 0, 50), {
+    epochs: 2,
+    batchSize: 10,
+    validation: set,
+    onProgress: ({ label, done }) => {
+      if (label === 'Validating' && done === 2) process.emit('SIGINT');
+    },
+  });
+  expect(history.interrupted).toBe(true);
+  expect(history.epochs.map((e) => [e.epoch, e.valLoss])).toEqual([[1, null]]);
+});
+
 test('trainable variables come in the order of the layers', () => {
   expect(trainableVariables(build()).map((v) => v.shape.join('×'))).toEqual([
     '5×5×1×8',
