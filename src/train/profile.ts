@@ -20,7 +20,7 @@ const PROFILES: Record<Profile['name'], Profile> = {
   // rate is smaller than the article's, at which PyTorch's initial weights hesitate for fifty updates.
   quick: {
     name: 'quick',
-    trainImages: 8000,
+    trainImages: 10_000,
     validationImages: 1000,
     epochs: 1,
     batchSize: 32,
