@@ -85,6 +85,7 @@ def to_page(nb, title, plotly_js):
         require_js_url="", mathjax_url="", jquery_url="", mermaid_js_url="", embed_images=True
     )
     page, _ = exporter.from_notebook_node(nb, {"metadata": {"name": title}})
+    page = re.sub(r'href="([\w-]+)\.ipynb"', r'href="\1.html"', page)
     # nbconvert's page loads mermaid (diagrams, of which there are none) from a network in any case.
     page = re.sub(r'<script type="module">\s*(?:(?!</script>).)*mermaid.*?</script>', "", page, flags=re.S)
     if figures:

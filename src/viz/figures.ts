@@ -92,7 +92,10 @@ export function confusionFigure(confusion: number[][], title = 'Confusion matrix
         text: confusion.map((row) => row.map(String)),
         texttemplate: '%{text}',
         hovertemplate: 'Actual %{y}, predicted %{x}: %{text} images<extra></extra>',
-        colorscale: 'Blues',
+        colorscale: [
+          [0, '#ffffff'],
+          [1, TRAIN],
+        ],
         zmin: 0,
         zmax: 1,
         colorbar: { title: { text: 'Share of<br>the class' } },
