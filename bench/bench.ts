@@ -13,9 +13,10 @@ import readline from 'node:readline';
 import { command, positiveInteger, printJson, run } from '../src/cli/common';
 import { InputError } from '../src/errors';
 import { ALEXNET, layerTable } from '../src/model/index';
+import type { ProgressListener } from '../src/progress';
 import { fastestPrecision, type Precision } from '../src/tf/index';
 import { writeJson } from '../src/train/index';
-import { progressLine } from '../src/viz/index';
+import { streamProgress } from '../src/viz/index';
 import { growthFigure, writeFigurePage } from './figure';
 
 const TORCH = 'torch==2.13.0';
@@ -177,7 +178,7 @@ async function interleave(
   task: Task,
   rounds: number,
   warmUp: number,
-  say: (line: string) => void,
+  onProgress: ProgressListener,
 ): Promise<Map<string, Measured>> {
   const answers = new Map<string, Answer[]>(workers.map(({ name }) => [name, []]));
   const started = performance.now();
@@ -186,15 +187,13 @@ async function interleave(
       const answer = await worker.ask(task);
       if (round >= 0) answers.get(worker.name)!.push(answer);
     }
-    say(
-      progressLine({
-        label: `Timing: ${task}`,
-        done: round + warmUp + 1,
-        total: rounds + warmUp,
-        unit: 'round',
-        seconds: (performance.now() - started) / 1000,
-      }),
-    );
+    onProgress({
+      label: `Timing: ${task}`,
+      done: round + warmUp + 1,
+      total: rounds + warmUp,
+      unit: 'round',
+      seconds: (performance.now() - started) / 1000,
+    });
   }
   return new Map(
     [...answers].map(([name, list]) => {
@@ -238,6 +237,7 @@ async function bestTorch(
 
 async function bench(args: Arguments): Promise<void> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
+  const progress = streamProgress(process.stderr);
   const best = fastestPrecision();
   if (args.profile) return profileStep(args, best);
   if (args.growth) return growth(args, best, say);
@@ -267,9 +267,9 @@ async function bench(args: Arguments): Promise<void> {
     }
     if (args.stock) workers.push(await startNode(STOCK, 'stock.ts', args, 'float32', false));
 
-    const step = await interleave(workers, 'step', args.rounds, 3, say);
-    const evaluate = await interleave(workers, 'evaluate', args.rounds, 2, say);
-    const latency = await interleave(workers, 'latency', 3 * args.rounds, 5, say);
+    const step = await interleave(workers, 'step', args.rounds, 3, progress);
+    const evaluate = await interleave(workers, 'evaluate', args.rounds, 2, progress);
+    const latency = await interleave(workers, 'latency', 3 * args.rounds, 5, progress);
     const rate = (await workers[0].ask('rate')).value as number;
     const ours32 = workers.find(({ name }) => name === OURS_FLOAT32) ?? workers[0];
     const rateFloat32 = (await ours32.ask('rate')).value as number;

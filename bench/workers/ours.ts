@@ -20,7 +20,9 @@ const optimizer = new AdamW();
 let images: tf.Tensor4D | undefined;
 
 serve({
-  step: () => trainStep(model, optimizer, set, [indices], { precision }),
+  step: () => {
+    trainStep(model, optimizer, set, [indices], { precision });
+  },
   evaluate: () => {
     images ??= makeBatch(set, indices, inputSize).images;
     tf.tidy(() =>

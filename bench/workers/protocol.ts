@@ -7,13 +7,13 @@ import readline from 'node:readline';
 
 export interface Contender {
   /** One training step on a fixed batch. */
-  step(): void;
+  step(): void | Promise<void>;
   /** One forward pass over a fixed batch, to predictions on the host. */
   evaluate(): void;
   /** One forward pass over a single image, to probabilities on the host. */
   latency(): void;
   /** Anything else. */
-  [task: string]: () => unknown;
+  [task: string]: () => unknown | Promise<unknown>;
 }
 
 /** Peak resident memory of this process so far, in MiB. */
@@ -24,9 +24,9 @@ function peakRssMiB(): number {
 
 export function serve(contender: Contender): void {
   const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
-  readline.createInterface({ input: process.stdin }).on('line', (task) => {
+  readline.createInterface({ input: process.stdin }).on('line', async (task) => {
     const started = performance.now();
-    const value = contender[task]();
+    const value = await contender[task]();
     answer({ seconds: (performance.now() - started) / 1000, peakRssMiB: peakRssMiB(), value });
   });
   answer({ ready: true });

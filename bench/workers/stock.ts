@@ -44,9 +44,8 @@ const labels = tf.tensor1d(Array.from({ length: batchSize }, (_, i) => i % 10));
 const one = images.slice(0, 1);
 
 serve({
-  step: () => {
-    // trainOnBatch computes before its first await; what it then waits for is there already.
-    void model.trainOnBatch(images, labels);
+  step: async () => {
+    await model.trainOnBatch(images, labels);
   },
   evaluate: () => {
     tf.tidy(() => (model.predict(images, { batchSize }) as tf.Tensor).argMax(1).dataSync());
