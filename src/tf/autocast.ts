@@ -11,6 +11,15 @@
  * made when it is asked for, and kept until the tensor is disposed.
  */
 import fs from 'node:fs';
+import {
+  biasGradient,
+  canFuseBias,
+  deferredShape,
+  PendingConvolution,
+  reluOnBits,
+  reshape,
+  rowTimesMatrix,
+} from './fusion';
 import { tf } from './load';
 import {
   attribute,
@@ -130,7 +139,7 @@ export function installAutocast(): void {
     },
     readSync(this: Backend, dataId: object) {
       const entry = this.tensorMap.has(dataId) ? this.tensorMap.get(dataId) : undefined;
-      if (entry?.low !== undefined) highOf(entry);
+      if (entry?.low !== undefined || entry?.pending) highOf(entry);
       return readSync.call(this, dataId);
     },
     disposeData(this: Backend, dataId: object, force?: boolean) {
@@ -142,8 +151,10 @@ export function installAutocast(): void {
   });
 }
 
-/** Forgets the low-precision copy of an entry whose float32 value has changed. */
+/** Forgets what an entry holds beside its float32 handle. */
 function dropLow(entry: DataEntry): void {
+  entry.pending?.release();
+  entry.pending = undefined;
   if (entry.low !== undefined) free(entry.low);
   entry.low = undefined;
 }
@@ -153,11 +164,7 @@ export function assignHandle(variable: tf.Variable, handle: Handle): void {
   const entry = entryOf(variable);
   if (entry.refCount > 1) {
     // Clones share this data: they keep it, and the variable gets data of its own.
-    const value = backend().createOutputTensor({
-      id: handle,
-      shape: variable.shape,
-      dtype: DType.float32,
-    });
+    const value = output(handle, variable.shape, DType.float32);
     variable.assign(value);
     value.dispose();
     return;
@@ -175,29 +182,131 @@ function execute(
   inputs: tf.Tensor[],
   outputs: number,
 ): tf.Tensor[] {
-  const { binding } = backend();
+  if (name === 'Add') {
+    const sum = addBias(inputs);
+    if (sum) return [sum];
+  }
+  if (name === 'Reshape' && low !== undefined) {
+    const matrix = reshapedMatrix(attributes, inputs);
+    if (matrix) return [matrix];
+  }
   const floats = low === undefined ? undefined : floatInputs(name, inputs);
   if (!floats) {
-    return binding
-      .executeOp(name, attributes, inputs.map(highHandle), outputs)
-      .map((metadata) => backend().createOutputTensor(metadata));
+    if (name === 'BatchMatMulV2' && isRowTimesMatrix(attributes, inputs))
+      return [multiplyRow(attributes, inputs)];
+    const deferred = name === 'Conv2D' ? defer(attributes, inputs, DType.float32) : undefined;
+    return deferred ? [deferred] : run(name, attributes, inputs.map(highHandle), outputs);
   }
   const lowType = low!;
-  if (name in LOWERED && !isTrusted(name, attributes, inputs, floats, lowType)) {
+  if (
+    isThin(name, inputs) ||
+    (name in LOWERED && !isTrusted(name, attributes, inputs, floats, lowType))
+  ) {
     // In float32 after all, but what follows goes on in low precision.
-    const [high] = binding.executeOp(name, attributes, inputs.map(highHandle), 1);
+    const [high] = backend().binding.executeOp(name, attributes, inputs.map(highHandle), 1);
     const id = castHandle(high.id, DType.float32, lowType);
     free(high.id);
-    return [backend().createOutputTensor({ ...high, id, dtype: lowType })];
+    return [output(id, high.shape, lowType)];
   }
-  return binding
-    .executeOp(
-      name,
-      loweredAttributes(attributes, lowType),
-      handles(inputs, floats, lowType),
-      outputs,
-    )
+  const lowered = loweredAttributes(attributes, lowType);
+  if (name === 'Conv2D') {
+    const deferred = defer(lowered, inputs, lowType);
+    if (deferred) return [deferred];
+  }
+  const given = handles(inputs, floats, lowType);
+  if (!backend().isUsingGpuDevice) {
+    const [first] = inputs;
+    if (name === 'Relu' || name === 'ReluGrad') {
+      return [output(reluOnBits(name, lowType, given), first.shape, lowType)];
+    }
+    if (name === 'BiasAddGrad') {
+      return [output(biasGradient(given[0], first.shape, lowType), first.shape.slice(-1), lowType)];
+    }
+  }
+  return run(name, lowered, given, outputs);
+}
+
+/**
+ * tfjs gives a matrix product [1, k, n] for a matrix [k, n]. The low-precision copy then made would go with
+ * that tensor, and be made again for the next product: so it is made of the matrix, which keeps it.
+ */
+function reshapedMatrix(attributes: OpAttribute[], [x, shape]: tf.Tensor[]): tf.Tensor | undefined {
+  const to = [...shape.dataSync()];
+  const isMatrix = x.rank === 2 && x.dtype === 'float32' && to.length === 3 && to[0] === 1;
+  const entry = entryOf(x);
+  if (!isMatrix || entry.bornLow || to[1] !== x.shape[0]) return undefined;
+  const [tensor] = run('Reshape', attributes, [highOf(entry), highHandle(shape)], 1);
+  const copy = reshape(lowOf(entry, low!), to, low!);
+  Object.assign(entryOf(tensor), { low: copy, lowType: low });
+  return tensor;
+}
+
+function isRowTimesMatrix(attributes: OpAttribute[], [a, b]: tf.Tensor[]): boolean {
+  const isTransposed = attributes.some(({ name, value }) => name === 'adj_x' && value);
+  const isRow = a.rank === 3 && a.shape[0] === 1 && a.shape[1] === 1;
+  return isRow && b.rank === 3 && b.shape[0] === 1 && !isTransposed && a.dtype === 'float32';
+}
+
+function multiplyRow(attributes: OpAttribute[], [a, b]: tf.Tensor[]): tf.Tensor {
+  const transposed = attributes.some(({ name, value }) => name === 'adj_y' && Boolean(value));
+  const product = rowTimesMatrix(highHandle(a), highHandle(b), b.shape, transposed);
+  return output(product, [1, 1, b.shape[transposed ? 1 : 2]!], DType.float32);
+}
+
+/**
+ * The filter gradient of a convolution over a few channels, as the first one of a network: low precision
+ * leaves the units for it half empty, and float32 is faster (28 against 46 ms for AlexNet's conv1).
+ */
+function isThin(name: string, [x]: tf.Tensor[]): boolean {
+  return name === 'Conv2DBackpropFilter' && x.shape[3]! < 8 && !backend().isUsingGpuDevice;
+}
+
+function run(
+  name: string,
+  attributes: OpAttribute[],
+  given: Handle[],
+  outputs: number,
+): tf.Tensor[] {
+  return backend()
+    .binding.executeOp(name, attributes, given, outputs)
     .map((metadata) => backend().createOutputTensor(metadata));
+}
+
+function output(id: Handle, shape: number[], dtype: number): tf.Tensor {
+  return backend().createOutputTensor({ id, shape, dtype });
+}
+
+/** A convolution that waits for its bias, see `fusion.ts`; undefined where it cannot. */
+function defer(
+  attributes: OpAttribute[],
+  inputs: tf.Tensor[],
+  dtype: number,
+): tf.Tensor | undefined {
+  const shape = deferredShape(attributes, inputs[0].shape, inputs[1].shape);
+  if (!shape || inputs.some((input) => input.dtype !== 'float32') || !canFuseBias(dtype))
+    return undefined;
+  const given = inputs.map((input) =>
+    dtype === DType.float32 ? highHandle(input) : lowOf(entryOf(input), dtype),
+  );
+  const tensor = output(-1, shape, DType.float32);
+  const isLow = dtype !== DType.float32;
+  Object.assign(entryOf(tensor), {
+    pending: new PendingConvolution(attributes, given, dtype),
+    bornLow: isLow,
+    lowType: isLow ? dtype : undefined,
+  });
+  return tensor;
+}
+
+/** The sum of a waiting convolution and a bias, in one op; undefined where it is not that. */
+function addBias([a, b]: tf.Tensor[]): tf.Tensor | undefined {
+  const { pending } = entryOf(a);
+  if (!pending || b.rank !== 1 || b.shape[0] !== a.shape[3] || b.dtype !== 'float32')
+    return undefined;
+  if (pending.dtype !== (low ?? DType.float32)) return undefined;
+  const isLow = pending.dtype !== DType.float32;
+  const bias = isLow ? lowOf(entryOf(b), pending.dtype) : highHandle(b);
+  return output(pending.runWithBias(bias), a.shape, pending.dtype);
 }
 
 /** Which inputs are to be low, or undefined when the op runs in float32. */
@@ -229,7 +338,19 @@ function highHandle(tensor: tf.Tensor): Handle {
   return highOf(entryOf(tensor));
 }
 
+/** Runs a convolution that no bias followed. */
+function settle(entry: DataEntry): void {
+  if (!entry.pending) return;
+  const { pending } = entry;
+  const result = pending.run();
+  if (pending.dtype === DType.float32) entry.id = result;
+  else entry.low = result;
+  pending.release();
+  entry.pending = undefined;
+}
+
 function highOf(entry: DataEntry): Handle {
+  settle(entry);
   if (entry.values !== null && entry.values !== undefined) {
     entry.id = backend().binding.createTensor(entry.shape, entry.dtype, entry.values);
     entry.values = null;
@@ -240,6 +361,7 @@ function highOf(entry: DataEntry): Handle {
 }
 
 function lowOf(entry: DataEntry, lowType: number): Handle {
+  settle(entry);
   if (entry.low !== undefined && entry.lowType !== lowType) {
     highOf(entry);
     dropLow(entry);

@@ -4,6 +4,7 @@
  * tfjs-node's backend keeps, for each tensor's data, a handle of TensorFlow's (a number). Handles got from
  * `runOp` belong to the caller until they are freed or given to a tensor.
  */
+import type { PendingConvolution } from './fusion';
 import { tf } from './load';
 
 export type Handle = number;
@@ -34,6 +35,8 @@ export interface DataEntry {
   /** Whether the value was computed in low precision: then `id` is the copy, else `low` is. */
   bornLow?: boolean;
   low?: Handle;
+  /** A convolution whose result nobody has asked for yet. */
+  pending?: PendingConvolution;
   lowType?: number;
 }
 
