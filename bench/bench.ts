@@ -406,7 +406,7 @@ function report(
 
 async function profileStep(args: Arguments, precision: Precision): Promise<void> {
   const worker = await startNode('ours', 'ours.ts', args, precision);
-  for (let i = 0; i < 3; i++) await worker.ask('step');
+  for (let i = 0; i < 14; i++) await worker.ask('step');
   const { value, seconds } = await worker.ask('profile');
   worker.stop();
   const ops = value as { op: string; milliseconds: number; calls: number }[];
