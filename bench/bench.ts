@@ -267,7 +267,7 @@ async function bench(args: Arguments): Promise<void> {
     }
     if (args.stock) workers.push(await startNode(STOCK, 'stock.ts', args, 'float32', false));
 
-    const step = await interleave(workers, 'step', args.rounds, 3, progress);
+    const step = await interleave(workers, 'step', args.rounds, 10, progress);
     const evaluate = await interleave(workers, 'evaluate', args.rounds, 2, progress);
     const latency = await interleave(workers, 'latency', 3 * args.rounds, 5, progress);
     const rate = (await workers[0].ask('rate')).value as number;
