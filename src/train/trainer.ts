@@ -104,6 +104,9 @@ export async function train(
   const interrupt = () => {
     history.interrupted = true;
   };
+  // A cell's first stretch runs under Node's own watch for SIGINT, which undoes at its end what is set up
+  // during it: so listening begins after that.
+  await turnEventLoop();
   // Whoever listens else would act at once: tslab would fail the cell, and with it what was learned.
   const others = process.listeners('SIGINT');
   process.removeAllListeners('SIGINT');

@@ -1,6 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { command } from '../support/command';
+import { command, root } from '../support/command';
 import { temporaryFolder } from '../support/idx';
 
 const temporary = temporaryFolder();
@@ -62,6 +63,19 @@ test.each([
   },
   120_000,
 );
+
+test('the stop button ends a training after its step and keeps what was learned', async () => {
+  const find =
+    "import('./scripts/environment.mjs').then((m) => console.log(m.pythonEnvironment().python))";
+  const python = (await command(['--eval', find])).stdout.trim();
+  const script = path.join(__dirname, '../support/interrupt.py');
+  const { stdout } = spawnSync(python, [script, path.join(root, 'notebooks')], {
+    encoding: 'utf8',
+  });
+  const { interrupted, steps } = JSON.parse(stdout);
+  expect(interrupted).toBe(true);
+  expect(steps).toBeGreaterThan(0);
+}, 120_000);
 
 test('a file that is no notebook is a plain error', async () => {
   const file = path.join(temporary, 'text.ipynb');
