@@ -3,6 +3,13 @@ export class InputError extends Error {
   override name = 'InputError';
 }
 
+/** Throws InputError unless `value` is 1, 2, 3 …; `name` is what the message calls it. */
+export function positiveInteger(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new InputError(`${name} is ${value}, want a positive whole number`);
+  }
+}
+
 /** The message of anything that was thrown. (Not by `instanceof`: jest has several classes `Error`.) */
 export function messageOf(error: unknown): string {
   const message = (error as { message?: unknown } | null)?.message;

@@ -1,4 +1,4 @@
-import { InputError } from '../errors';
+import { InputError, positiveInteger } from '../errors';
 import { tf } from '../tf/index';
 import type { ImageSet } from './dataset';
 import { shuffledIndices } from './random';
@@ -22,9 +22,7 @@ export function epochBatches(
   batchSize: number,
   shuffle?: { seed: number; epoch: number },
 ): Uint32Array[] {
-  if (!Number.isInteger(batchSize) || batchSize < 1) {
-    throw new InputError(`batch size is ${batchSize}, want a positive whole number`);
-  }
+  positiveInteger('batch size', batchSize);
   const order = shuffle
     ? shuffledIndices(length, shuffle.seed, shuffle.epoch)
     : Uint32Array.from({ length }, (_, i) => i);

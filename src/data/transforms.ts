@@ -5,7 +5,7 @@
  * and rounds to a byte, then along the columns and rounds again. So the same is done here, as two
  * matrix products with a rounding after each. (Source: Pillow, src/libImaging/Resample.c.)
  */
-import { InputError } from '../errors';
+import { InputError, positiveInteger } from '../errors';
 import { tf } from '../tf/index';
 
 /**
@@ -60,9 +60,7 @@ export function resize(
   if (!Number.isInteger(count) || count < 1) {
     throw new InputError(`${pixels.length} pixels are not whole images of ${height}×${width}`);
   }
-  if (!Number.isInteger(size) || size < 1) {
-    throw new InputError(`input size is ${size}, want a positive whole number`);
-  }
+  positiveInteger('input size', size);
   return tf.tidy(() => {
     const bytes = tf.tensor3d(Float32Array.from(pixels), [count, height, width]);
     const alongRows = tf.tensor2d(cachedMatrix(width, size), [size, width]);

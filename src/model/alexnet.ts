@@ -1,4 +1,4 @@
-import { InputError } from '../errors';
+import { InputError, positiveInteger } from '../errors';
 import { tf } from '../tf/index';
 import { Dropout } from './dropout';
 import { type Initialisation, initialise } from './initialise';
@@ -80,11 +80,5 @@ function build(layer: LayerSpec, classes: number, rate: number, seed: number): t
       const activation = layer.relu ? ('relu' as const) : undefined;
       return [tf.layers.dense({ ...zeros, name, units, activation })];
     }
-  }
-}
-
-function positiveInteger(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1) {
-    throw new InputError(`${name} is ${value}, want a positive whole number`);
   }
 }

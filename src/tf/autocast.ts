@@ -10,7 +10,6 @@
  * the backend's two execute methods, and there it is decided which of the two an op gets. The other is
  * made when it is asked for, and kept until the tensor is disposed.
  */
-import fs from 'node:fs';
 import {
   biasGradient,
   canFuseBias,
@@ -20,7 +19,7 @@ import {
   reshape,
   rowTimesMatrix,
 } from './fusion';
-import { tf } from './load';
+import type { tf } from './load';
 import {
   attribute,
   type Backend,
@@ -33,6 +32,7 @@ import {
   type OpAttribute,
   runOp,
 } from './native';
+import { isTrusted } from './trust';
 
 export type LowPrecision = 'bfloat16' | 'float16';
 export type Precision = 'float32' | LowPrecision;
@@ -73,47 +73,6 @@ export function autocast<T>(precision: Precision, body: () => T): T {
   } finally {
     low = outer;
   }
-}
-
-let fastest: Precision | undefined;
-
-/**
- * The precision that `auto` stands for: bfloat16 where this machine is clearly faster in it, else float32.
- * On an x86 processor the instructions that it has tell, so that the answer is the same every time;
- * elsewhere a convolution is measured, once.
- */
-export function fastestPrecision(): Precision {
-  fastest ??= knownPrecision() ?? measuredPrecision();
-  return fastest;
-}
-
-function knownPrecision(): Precision | undefined {
-  const file = '/proc/cpuinfo';
-  if (backend().isUsingGpuDevice || process.arch !== 'x64' || !fs.existsSync(file))
-    return undefined;
-  const flags = fs.readFileSync(file, 'utf8').match(/^flags\s*:(.*)$/m)?.[1] ?? '';
-  return /\b(amx_bf16|avx512_bf16)\b/.test(flags) ? 'bfloat16' : 'float32';
-}
-
-function measuredPrecision(): Precision {
-  return tf.tidy(() => {
-    const x: tf.Tensor4D = tf.ones([32, 13, 13, 256]);
-    const filter: tf.Tensor4D = tf.ones([3, 3, 256, 256]);
-    const seconds = (precision: Precision) => {
-      const times = Array.from({ length: 5 }, () => {
-        const started = performance.now();
-        const y = autocast(precision, () => tf.conv2d(x, filter, 1, 'same'));
-        y.slice([0, 0, 0, 0], [1, 1, 1, 1]).dataSync(); // waits for a GPU
-        return performance.now() - started;
-      });
-      return Math.min(...times);
-    };
-    try {
-      return seconds('float32') > 1.2 * seconds('bfloat16') ? 'bfloat16' : 'float32';
-    } catch {
-      return 'float32'; // this device does not convolve in bfloat16 at all
-    }
-  });
 }
 
 /** Puts the two execute methods in the place of tfjs-node's. Called once, when TensorFlow is loaded. */
@@ -198,9 +157,14 @@ function execute(
     return deferred ? [deferred] : run(name, attributes, inputs.map(highHandle), outputs);
   }
   const lowType = low!;
+  const lowered = loweredAttributes(attributes, lowType);
+  const runIn = (dtype: number) =>
+    dtype === lowType
+      ? runOp(name, lowered, handles(inputs, floats, lowType))[0]
+      : runOp(name, attributes, inputs.map(highHandle))[0];
   if (
     isThin(name, inputs) ||
-    (name in LOWERED && !isTrusted(name, attributes, inputs, floats, lowType))
+    (name in LOWERED && !isTrusted(name, attributes, inputs, lowType, runIn))
   ) {
     // In float32 after all, but what follows goes on in low precision.
     const [high] = backend().binding.executeOp(name, attributes, inputs.map(highHandle), 1);
@@ -208,7 +172,6 @@ function execute(
     free(high.id);
     return [output(id, high.shape, lowType)];
   }
-  const lowered = loweredAttributes(attributes, lowType);
   if (name === 'Conv2D') {
     const deferred = defer(lowered, inputs, lowType);
     if (deferred) return [deferred];
@@ -371,85 +334,4 @@ function lowOf(entry: DataEntry, lowType: number): Handle {
     entry.lowType = lowType;
   }
   return entry.low;
-}
-
-/**
- * Whether an op may be trusted in low precision on this machine.
- *
- * Some are silently wrong: TensorFlow 2.21's oneDNN convolves images of 1 or 3 channels in bfloat16 with
- * a relative error of 0.7 on some processors. So the first time that an op meets a shape, it runs in both
- * precisions on what it was given, and is kept in float32 from then on if the two disagree.
- */
-function isTrusted(
-  name: string,
-  attributes: OpAttribute[],
-  inputs: tf.Tensor[],
-  floats: number[],
-  lowType: number,
-): boolean {
-  const key = verdictKey(name, attributes, inputs, lowType);
-  const known = verdicts.get(key);
-  if (known !== undefined) return known;
-  const [high] = runOp(name, attributes, inputs.map(highHandle));
-  const lowered = loweredAttributes(attributes, lowType);
-  const [rough] = runOp(name, lowered, handles(inputs, floats, lowType));
-  const raised = castHandle(rough, lowType, DType.float32);
-  const { error, size } = compare(raised, high);
-  free(high, rough, raised);
-  // Nothing is learned from zeros, nor where float32 itself overflows. Overflow and underflow of float16
-  // are for the loss scale to deal with, and say nothing about the op.
-  if (size === 0 || !Number.isFinite(size)) return true;
-  if (lowType === DType.float16 && !(error < 0.9)) return true;
-  // bfloat16 rounds to 2⁻⁹ of a value, and sums of rounded products stay near that.
-  const trusted = error < 0.05;
-  verdicts.set(key, trusted);
-  if (!trusted) {
-    distrusted.push({ name, shapes: inputs.map(({ shape }) => `[${shape}]`).join(' '), error });
-  }
-  return trusted;
-}
-
-/** All that may decide whether an op is right: its attributes and shapes, but for the size of the batch. */
-function verdictKey(
-  name: string,
-  attributes: OpAttribute[],
-  inputs: tf.Tensor[],
-  lowType: number,
-): string {
-  const shapes = inputs.map((input, index) => {
-    if (input.dtype !== 'float32') {
-      // Sizes of a batch of images, or of a filter.
-      return [...input.dataSync()].slice(name === 'Conv2DBackpropInput' ? 1 : 0);
-    }
-    return isFilter(name, index) ? input.shape : input.shape.slice(1);
-  });
-  return JSON.stringify([name, lowType, attributes, shapes]);
-}
-
-/** Weights have no batch axis; the gradients of a matrix product's have it elsewhere, and are taken whole. */
-function isFilter(name: string, index: number): boolean {
-  if (name === 'BatchMatMulV2') return true;
-  return index === 1 && name !== 'Conv2DBackpropFilter';
-}
-
-const verdicts = new Map<string, boolean>();
-const distrusted: { name: string; shapes: string; error: number }[] = [];
-
-/** The ops that were found wrong in low precision so far, and how wrong. They run in float32. */
-export function distrustedOps(): readonly { name: string; shapes: string; error: number }[] {
-  return distrusted;
-}
-
-/** How far `a` is from `b`: ‖a − b‖ / ‖b‖, and ‖b‖, of two float32 handles. */
-function compare(a: Handle, b: Handle): { error: number; size: number } {
-  const float = [attribute.type('T', DType.float32)];
-  const [difference] = runOp('Sub', float, [a, b]);
-  const [distance, size] = [difference, b].map((handle) => {
-    const [halfSquare] = runOp('L2Loss', float, [handle]);
-    const value = Math.sqrt(2 * backend().binding.tensorDataSync(halfSquare)[0]);
-    free(halfSquare);
-    return value;
-  });
-  free(difference);
-  return { error: distance / size, size };
 }

@@ -14,8 +14,6 @@ installGradients();
 export {
   assignHandle,
   autocast,
-  distrustedOps,
-  fastestPrecision,
   type LowPrecision,
   type Precision,
 } from './autocast';
@@ -31,4 +29,6 @@ export {
   runTensorOp,
   scalarHandle,
 } from './native';
+export { fastestPrecision } from './precision';
+export { distrustedOps } from './trust';
 export { tf };

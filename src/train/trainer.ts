@@ -2,7 +2,7 @@
  * The training loop: shuffled batches → gradients → AdamW, with a validation after each epoch.
  */
 import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
-import { InputError } from '../errors';
+import { positiveInteger } from '../errors';
 import { inputSizeOf } from '../model/index';
 import { type ProgressListener, turnEventLoop } from '../progress';
 import { autocast, type Precision, tf } from '../tf/index';
@@ -261,10 +261,4 @@ function sumAndDispose(a: tf.NamedTensorMap, b: tf.NamedTensorMap): tf.NamedTens
   for (const name of Object.keys(a)) sum[name] = a[name].add(b[name]);
   tf.dispose([a, b]);
   return sum;
-}
-
-function positiveInteger(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1) {
-    throw new InputError(`${name} is ${value}, want a positive whole number`);
-  }
 }

@@ -1,0 +1,47 @@
+/** What `--precision auto` stands for. */
+import fs from 'node:fs';
+import { autocast, type Precision } from './autocast';
+import { tf } from './load';
+import { backend } from './native';
+
+let fastest: Precision | undefined;
+
+/**
+ * The precision that `auto` stands for: bfloat16 where this machine is clearly faster in it, else float32.
+ * On an x86 processor the instructions that it has tell, so that the answer is the same every time;
+ * elsewhere a convolution is measured, once.
+ */
+export function fastestPrecision(): Precision {
+  fastest ??= knownPrecision() ?? measuredPrecision();
+  return fastest;
+}
+
+function knownPrecision(): Precision | undefined {
+  const file = '/proc/cpuinfo';
+  if (backend().isUsingGpuDevice || process.arch !== 'x64' || !fs.existsSync(file))
+    return undefined;
+  const flags = fs.readFileSync(file, 'utf8').match(/^flags\s*:(.*)$/m)?.[1] ?? '';
+  return /\b(amx_bf16|avx512_bf16)\b/.test(flags) ? 'bfloat16' : 'float32';
+}
+
+/** Which precision convolves clearly faster here. */
+export function measuredPrecision(): Precision {
+  return tf.tidy(() => {
+    const x: tf.Tensor4D = tf.ones([32, 13, 13, 256]);
+    const filter: tf.Tensor4D = tf.ones([3, 3, 256, 256]);
+    const seconds = (precision: Precision) => {
+      const times = Array.from({ length: 5 }, () => {
+        const started = performance.now();
+        const y = autocast(precision, () => tf.conv2d(x, filter, 1, 'same'));
+        y.slice([0, 0, 0, 0], [1, 1, 1, 1]).dataSync(); // waits for a GPU
+        return performance.now() - started;
+      });
+      return Math.min(...times);
+    };
+    try {
+      return seconds('float32') > 1.2 * seconds('bfloat16') ? 'bfloat16' : 'float32';
+    } catch {
+      return 'float32'; // this device does not convolve in bfloat16 at all
+    }
+  });
+}
