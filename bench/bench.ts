@@ -11,13 +11,14 @@ import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
 import { command, positiveInteger, printJson, run } from '../src/cli/common';
-import { InputError } from '../src/errors';
+import { InputError, messageOf } from '../src/errors';
 import { ALEXNET, layerTable } from '../src/model/index';
 import type { ProgressListener } from '../src/progress';
 import { fastestPrecision, type Precision } from '../src/tf/index';
 import { writeJson } from '../src/train/index';
 import { streamProgress } from '../src/viz/index';
 import { growthFigure, writeFigurePage } from './figure';
+import type { OpRow } from './workers/ops';
 
 const TORCH = 'torch==2.13.0';
 const root = path.resolve(__dirname, '..');
@@ -33,6 +34,7 @@ interface Arguments {
   stock: boolean;
   profile?: boolean;
   growth?: boolean;
+  ops?: boolean;
   out?: string;
 }
 
@@ -47,6 +49,7 @@ const program = command(
   .option('--no-torch', 'without PyTorch')
   .option('--no-stock', 'without stock tfjs')
   .option('--profile', 'list the ops of one of our steps by time, and nothing else')
+  .option('--ops', "TensorFlow's own ops beside oneDNN's, and nothing else")
   .option(
     '--growth',
     'how a step grows with batch and input size, as a table and a figure, and nothing else',
@@ -55,7 +58,7 @@ const program = command(
   .option('--json', 'print JSON and nothing else')
   .action(bench);
 
-type Task = 'step' | 'evaluate' | 'latency' | 'rate' | 'profile';
+type Task = 'step' | 'evaluate' | 'latency' | 'rate' | 'profile' | 'ops';
 
 interface Answer {
   seconds: number;
@@ -212,27 +215,51 @@ async function interleave(
   );
 }
 
-/** Of the ways to tune PyTorch in one precision, the fastest in three steps after three. */
+interface TunedTorch {
+  kind: string;
+  seconds: number;
+}
+
+/**
+ * Of the ways to tune PyTorch in one precision, the fastest in three steps after three; undefined where none
+ * runs, or a step takes longer than `limitSeconds` (bfloat16 on a processor that has no instructions for it).
+ */
 async function bestTorch(
   precision: 'float32' | 'bfloat16',
   python: string,
   args: Arguments,
+  limitSeconds: number,
   say: (line: string) => void,
-): Promise<string> {
-  const times: [string, number][] = [];
+): Promise<TunedTorch | undefined> {
+  const found: TunedTorch[] = [];
   for (const kind of [precision, `${precision}-compiled`]) {
+    let worker: Worker | undefined;
     try {
-      const worker = await startTorch(kind, kind, python, args);
-      const measured = await interleave([worker], 'step', 3, 3, () => {});
-      times.push([kind, measured.get(kind)!.medianSeconds]);
-      worker.stop();
+      worker = await startTorch(kind, kind, python, args);
+      if (!kind.endsWith('compiled')) await within(limitSeconds, worker.ask('step'));
+      const measured = await interleave([worker], 'step', 3, 2, () => {});
+      found.push({ kind, seconds: measured.get(kind)!.medianSeconds });
+      say(`  PyTorch ${kind}: ${found.at(-1)!.seconds.toFixed(3)} s a step`);
     } catch (error) {
-      say(`  PyTorch ${kind} does not run here: ${error instanceof Error ? error.message : error}`);
+      say(`  PyTorch ${kind}: left out, ${messageOf(error)}`);
+      if (error instanceof TooSlow) break;
+    } finally {
+      worker?.stop();
     }
   }
-  for (const [kind, seconds] of times) say(`  PyTorch ${kind}: ${seconds.toFixed(3)} s a step`);
-  if (times.length === 0) throw new InputError(`PyTorch does not run in ${precision} here`);
-  return times.sort((a, b) => a[1] - b[1])[0][0];
+  return found.sort((a, b) => a.seconds - b.seconds)[0];
+}
+
+class TooSlow extends Error {}
+
+function within<T>(seconds: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const late = new Promise<never>((_, reject) => {
+    const error = new TooSlow(`a step takes more than ${seconds.toFixed(0)} s`);
+    timer = setTimeout(() => reject(error), 1000 * seconds);
+  });
+  promise.catch(() => {}); // a worker that is stopped answers no more
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 async function bench(args: Arguments): Promise<void> {
@@ -240,15 +267,17 @@ async function bench(args: Arguments): Promise<void> {
   const progress = streamProgress(process.stderr);
   const best = fastestPrecision();
   if (args.profile) return profileStep(args, best);
+  if (args.ops) return compareOps(args);
   if (args.growth) return growth(args, best, say);
 
   const python = args.torch ? torchPython(say) : undefined;
   const tuned: Partial<Record<Precision, string>> = {};
   if (python) {
     say('Which PyTorch is the fastest here?');
-    for (const precision of ['float32', 'bfloat16'] as const) {
-      tuned[precision] = await bestTorch(precision, python, args, say);
-    }
+    const float32 = await bestTorch('float32', python, args, 600, say);
+    if (!float32) throw new InputError('PyTorch is installed and does not run a step');
+    const bfloat16 = await bestTorch('bfloat16', python, args, 8 * float32.seconds, say);
+    Object.assign(tuned, { float32: float32.kind, bfloat16: bfloat16?.kind });
   }
 
   const workers: Worker[] = [];
@@ -262,7 +291,7 @@ async function bench(args: Arguments): Promise<void> {
     if (best !== 'float32') workers.push(await startNode(OURS_FLOAT32, 'ours.ts', args, 'float32'));
     if (python) {
       workers.push(await startTorch(ARTICLE, 'article', python, args));
-      for (const kind of Object.values(tuned))
+      for (const kind of Object.values(tuned).filter((each) => each !== undefined))
         workers.push(await startTorch(torchName(kind), kind, python, args));
     }
     if (args.stock) workers.push(await startNode(STOCK, 'stock.ts', args, 'float32', false));
@@ -418,6 +447,21 @@ async function profileStep(args: Arguments, precision: Precision): Promise<void>
   console.log('| op and output | ms | calls |\n|---|---|---|');
   for (const { op, milliseconds, calls } of ops.filter((entry) => entry.milliseconds >= 0.5)) {
     console.log(`| ${op} | ${milliseconds.toFixed(1)} | ${calls} |`);
+  }
+}
+
+async function compareOps(args: Arguments): Promise<void> {
+  process.env.TF_ENABLE_ONEDNN_OPTS = '0'; // else TensorFlow may take oneDNN's for its own
+  const worker = await startNode('ours', 'ours.ts', args, 'float32');
+  const rows = (await worker.ask('ops')).value as OpRow[];
+  worker.stop();
+  if (args.json) return printJson({ machine: machine(args), rows });
+  console.log('| op | own (ms) | oneDNN (ms) | own (GFLOP/s) | oneDNN (GFLOP/s) |');
+  console.log('|---|---|---|---|---|');
+  for (const { op, gigaFlops, own, oneDnn } of rows) {
+    const rate = (ms: number) => (gigaFlops / (ms / 1000)).toFixed(0);
+    const twin = oneDnn === null ? ['none', 'none'] : [oneDnn.toFixed(1), rate(oneDnn)];
+    console.log(`| ${op} | ${own.toFixed(1)} | ${twin[0]} | ${rate(own)} | ${twin[1]} |`);
   }
 }
 

@@ -4,6 +4,7 @@ import { alexnet } from '../../src/model/index';
 import { predictBatch } from '../../src/predict/index';
 import { autocast, backend, type Precision, tf } from '../../src/tf/index';
 import { AdamW, trainStep } from '../../src/train/index';
+import { compareOps } from './ops';
 import { serve } from './protocol';
 import { convolutionRate } from './rate';
 
@@ -33,6 +34,7 @@ serve({
     predictBatch(model, set, [0], precision);
   },
   rate: () => convolutionRate(precision),
+  ops: () => compareOps(batchSize, inputSize),
   profile: () => profile(() => trainStep(model, optimizer, set, [indices], { precision })),
 });
 

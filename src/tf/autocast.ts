@@ -12,7 +12,6 @@
  */
 import {
   biasGradient,
-  canFuseBias,
   deferredShape,
   PendingConvolution,
   reluOnBits,
@@ -32,6 +31,7 @@ import {
   type OpAttribute,
   runOp,
 } from './native';
+import { fastestOp, hasOneDnn } from './onednn';
 import { isTrusted } from './trust';
 
 export type LowPrecision = 'bfloat16' | 'float16';
@@ -154,20 +154,24 @@ function execute(
     if (name === 'BatchMatMulV2' && isRowTimesMatrix(attributes, inputs))
       return [multiplyRow(attributes, inputs)];
     const deferred = name === 'Conv2D' ? defer(attributes, inputs, DType.float32) : undefined;
-    return deferred ? [deferred] : run(name, attributes, inputs.map(highHandle), outputs);
+    if (deferred) return [deferred];
+    const fastest = fastestOp(name, attributes, isThin(name, inputs));
+    return run(...fastest, inputs.map(highHandle), outputs);
   }
   const lowType = low!;
   const lowered = loweredAttributes(attributes, lowType);
+  const thin = isThin(name, inputs);
   const runIn = (dtype: number) =>
     dtype === lowType
-      ? runOp(name, lowered, handles(inputs, floats, lowType))[0]
-      : runOp(name, attributes, inputs.map(highHandle))[0];
+      ? runOp(...fastestOp(name, lowered, thin), handles(inputs, floats, lowType))[0]
+      : runOp(...fastestOp(name, attributes, thin), inputs.map(highHandle))[0];
   if (
-    isThin(name, inputs) ||
+    (thin && !backend().isUsingGpuDevice) ||
     (name in LOWERED && !isTrusted(name, attributes, inputs, lowType, runIn))
   ) {
     // In float32 after all, but what follows goes on in low precision.
-    const [high] = backend().binding.executeOp(name, attributes, inputs.map(highHandle), 1);
+    const fastest = fastestOp(name, attributes, thin);
+    const [high] = backend().binding.executeOp(...fastest, inputs.map(highHandle), 1);
     const id = castHandle(high.id, DType.float32, lowType);
     free(high.id);
     return [output(id, high.shape, lowType)];
@@ -186,7 +190,7 @@ function execute(
       return [output(biasGradient(given[0], first.shape, lowType), first.shape.slice(-1), lowType)];
     }
   }
-  return run(name, lowered, given, outputs);
+  return run(...fastestOp(name, lowered, thin), given, outputs);
 }
 
 /**
@@ -221,7 +225,7 @@ function multiplyRow(attributes: OpAttribute[], [a, b]: tf.Tensor[]): tf.Tensor 
  * leaves the units for it half empty, and float32 is faster (28 against 46 ms for AlexNet's conv1).
  */
 function isThin(name: string, [x]: tf.Tensor[]): boolean {
-  return name === 'Conv2DBackpropFilter' && x.shape[3]! < 8 && !backend().isUsingGpuDevice;
+  return name === 'Conv2DBackpropFilter' && x.shape[3]! < 8;
 }
 
 function run(
@@ -246,7 +250,7 @@ function defer(
   dtype: number,
 ): tf.Tensor | undefined {
   const shape = deferredShape(attributes, inputs[0].shape, inputs[1].shape);
-  if (!shape || inputs.some((input) => input.dtype !== 'float32') || !canFuseBias(dtype))
+  if (!shape || inputs.some((input) => input.dtype !== 'float32') || !hasOneDnn(dtype))
     return undefined;
   const given = inputs.map((input) =>
     dtype === DType.float32 ? highHandle(input) : lowOf(entryOf(input), dtype),
@@ -272,11 +276,16 @@ function addBias([a, b]: tf.Tensor[]): tf.Tensor | undefined {
   return output(pending.runWithBias(bias), a.shape, pending.dtype);
 }
 
+/** The type that an op after `x` runs in, of those that follow it. */
+export function followingType(x: tf.Tensor): number {
+  return entryOf(x).bornLow && low !== undefined ? low : DType.float32;
+}
+
 /** Which inputs are to be low, or undefined when the op runs in float32. */
 function floatInputs(name: string, inputs: tf.Tensor[]): number[] | undefined {
   const floats = LOWERED[name] ?? FOLLOWING[name];
   if (!floats || floats.some((index) => inputs[index].dtype !== 'float32')) return undefined;
-  if (name in LOWERED || entryOf(inputs[floats[0]]).bornLow) return floats;
+  if (name in LOWERED || followingType(inputs[floats[0]]) !== DType.float32) return floats;
   return undefined;
 }
 

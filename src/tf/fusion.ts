@@ -12,6 +12,7 @@ import {
   runOp,
   scalarHandle,
 } from './native';
+import { fastestOp, oneDnnAttributes } from './onednn';
 
 /**
  * A convolution that has not run yet. tfjs's layers convolve and then add a bias; oneDNN does both in one
@@ -31,11 +32,11 @@ export class PendingConvolution {
   }
 
   run(): Handle {
-    return runOp('Conv2D', this.attributes, this.inputs)[0];
+    return runOp(...fastestOp('Conv2D', this.attributes), this.inputs)[0];
   }
 
   runWithBias(bias: Handle): Handle {
-    return runOp('_MklNativeConv2DWithBias', withoutForeign(this.attributes), [
+    return runOp('_MklNativeConv2DWithBias', oneDnnAttributes(this.attributes), [
       ...this.inputs,
       bias,
     ])[0];
@@ -64,69 +65,6 @@ export function deferredShape(
   const positions = (axis: number, kernel: number) =>
     Math.ceil((padding === 'SAME' ? x[axis] : x[axis] - kernel + 1) / (strides as number[])[axis]);
   return [x[0], positions(1, filter[0]), positions(2, filter[1]), filter[3]];
-}
-
-/** The attributes that oneDNN's op by that name knows. */
-function withoutForeign(attributes: OpAttribute[]): OpAttribute[] {
-  const known = attributes.filter(
-    ({ name }) => name !== 'use_cudnn_on_gpu' && name !== 'explicit_paddings',
-  );
-  return [...known, attribute.string('_kernel', 'MklNameChangeOp')];
-}
-
-const fusible = new Map<number, boolean>();
-
-/** Whether convolution and bias can be one op in this type here: tried once, against the two apart. */
-export function canFuseBias(dtype: number): boolean {
-  let can = fusible.get(dtype);
-  if (can === undefined) {
-    can = !backend().isUsingGpuDevice && tryFusing(dtype);
-    fusible.set(dtype, can);
-  }
-  return can;
-}
-
-function tryFusing(dtype: number): boolean {
-  const { binding } = backend();
-  const make = (shape: number[], values: number[]) => {
-    const high = binding.createTensor(shape, DType.float32, Float32Array.from(values));
-    if (dtype === DType.float32) return high;
-    const low = castHandle(high, DType.float32, dtype);
-    free(high);
-    return low;
-  };
-  const ramp = (length: number) => Array.from({ length }, (_, i) => (i % 7) - 3);
-  const inputs = [make([1, 4, 4, 8], ramp(128)), make([3, 3, 8, 8], ramp(576))];
-  const bias = make([8], ramp(8));
-  const attributes = [
-    attribute.type('T', dtype),
-    attribute.int('strides', [1, 1, 1, 1]),
-    attribute.string('padding', 'SAME'),
-    attribute.string('data_format', 'NHWC'),
-    attribute.int('dilations', [1, 1, 1, 1]),
-  ];
-  const convolution = new PendingConvolution(attributes, inputs, dtype);
-  const results: Handle[] = [];
-  try {
-    results.push(convolution.runWithBias(bias));
-    const plain = convolution.run();
-    results.push(plain, ...runOp('Add', [attribute.type('T', dtype)], [plain, bias]));
-    const [fused, , apart] = results.map((handle) => read(handle, dtype));
-    return fused.every((value, i) => Math.abs(value - apart[i]) <= 0.02 * Math.abs(apart[i]) + 1);
-  } catch {
-    return false;
-  } finally {
-    convolution.release();
-    free(...inputs, bias, ...results);
-  }
-}
-
-function read(handle: Handle, dtype: number): Float32Array {
-  if (dtype === DType.float32) return Float32Array.from(backend().binding.tensorDataSync(handle));
-  const high = castHandle(handle, dtype, DType.float32);
-  const values = Float32Array.from(backend().binding.tensorDataSync(high));
-  free(high);
-  return values;
 }
 
 /**
@@ -160,7 +98,10 @@ export function biasGradient(dy: Handle, shape: number[], dtype: number): Handle
   );
   const ones = castHandle(high, DType.float32, dtype);
   const product = [attribute.bool('transpose_a', false), attribute.bool('transpose_b', false)];
-  const [sum] = runOp('MatMul', [attribute.type('T', dtype), ...product], [ones, flat]);
+  const [sum] = runOp(...fastestOp('MatMul', [attribute.type('T', dtype), ...product]), [
+    ones,
+    flat,
+  ]);
   const gradient = reshape(sum, [channels], dtype);
   free(flat, ...fill, high, ones, sum);
   return gradient;

@@ -4,8 +4,10 @@
  * tfjs makes ReLU's gradient of six ops, sums a bias's gradient with a general reduction, and uses
  * TensorFlow's generic gradient of max-pooling, which is ten times slower than oneDNN's.
  */
+import { followingType } from './autocast';
 import { tf } from './load';
 import { attribute, backend, DType, type OpAttribute, runTensorOp } from './native';
+import { hasOneDnn } from './onednn';
 
 const FLOAT = attribute.type('T', DType.float32);
 
@@ -39,7 +41,7 @@ export function installGradients(): void {
       };
     },
   });
-  if (hasOneDnnPooling()) replaceMaxPooling();
+  if (hasOneDnn(DType.float32)) replaceMaxPooling();
 }
 
 /** Whether the gradient itself is to have a gradient: ops run by name are not on tfjs's tape. */
@@ -83,7 +85,9 @@ function replaceKernel(
     backendName: 'tensorflow',
     kernelFunc: (params) => {
       const inputs = params.inputs as Record<string, tf.Tensor>;
-      if (Object.values(inputs).some(({ dtype }) => dtype !== 'float32')) return original(params);
+      const isFloat = Object.values(inputs).every(({ dtype }) => dtype === 'float32');
+      const pooled = inputs.x ?? inputs.input;
+      if (!isFloat || !hasOneDnn(followingType(pooled))) return original(params);
       return kernel(inputs, params.attrs as unknown as PoolAttributes);
     },
   });
@@ -121,20 +125,4 @@ function poolAttributes(x: tf.Tensor, attrs: PoolAttributes): OpAttribute[] {
     attribute.bool('workspace_enabled', true),
     attribute.string('_kernel', 'MklNameChangeOp'),
   ];
-}
-
-/** oneDNN's pooling is there on x86 CPUs only; asking is trying. */
-function hasOneDnnPooling(): boolean {
-  if (backend().isUsingGpuDevice) return false;
-  try {
-    tf.tidy(() => {
-      const x: tf.Tensor = tf.ones([1, 2, 2, 1]);
-      const attributes = poolAttributes(x, { filterSize: 2, strides: 2, pad: 'valid' });
-      const [y, workspace] = oneDnnMaxPool(x, attributes);
-      runTensorOp('_MklNativeMaxPoolGrad', attributes, [x, y, y, workspace]);
-    });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -17,13 +17,16 @@ export {
   type LowPrecision,
   type Precision,
 } from './autocast';
+export { Recording } from './backward';
 export {
   attribute,
   backend,
   castHandle,
   DType,
   free,
+  type Handle,
   handleOf,
+  type OpAttribute,
   ResourceVariable,
   runOp,
   runTensorOp,

@@ -1,8 +1,8 @@
 /** What `--precision auto` stands for. */
-import fs from 'node:fs';
 import { autocast, type Precision } from './autocast';
 import { tf } from './load';
 import { backend } from './native';
+import { hasInstructions } from './processor';
 
 let fastest: Precision | undefined;
 
@@ -17,11 +17,8 @@ export function fastestPrecision(): Precision {
 }
 
 function knownPrecision(): Precision | undefined {
-  const file = '/proc/cpuinfo';
-  if (backend().isUsingGpuDevice || process.arch !== 'x64' || !fs.existsSync(file))
-    return undefined;
-  const flags = fs.readFileSync(file, 'utf8').match(/^flags\s*:(.*)$/m)?.[1] ?? '';
-  return /\b(amx_bf16|avx512_bf16)\b/.test(flags) ? 'bfloat16' : 'float32';
+  if (backend().isUsingGpuDevice || !hasInstructions('sse2')) return undefined;
+  return hasInstructions('amx_bf16', 'avx512_bf16') ? 'bfloat16' : 'float32';
 }
 
 /** Which precision convolves clearly faster here. */

@@ -4,6 +4,7 @@ import {
   attribute,
   DType,
   free,
+  type Handle,
   handleOf,
   ResourceVariable,
   runOp,
@@ -57,6 +58,9 @@ export class AdamW {
   steps = 0;
   private readonly settings: Required<AdamWOptions>;
   private readonly slots = new Map<string, Slots>();
+  /** The numbers of the step that is under way, as ResourceApplyAdam takes them. */
+  private scalars: Handle[] = [];
+  private decay?: Handle;
 
   constructor(options: AdamWOptions = {}) {
     this.settings = adamWSettings(options);
@@ -67,39 +71,38 @@ export class AdamW {
   step(variables: tf.Variable[], gradients: tf.NamedTensorMap): void {
     const absent = variables.find(({ name }) => !gradients[name]);
     if (absent) throw new Error(`no gradient for ${absent.name}`);
+    this.beginStep();
+    for (const variable of variables) this.update(variable, gradients[variable.name]);
+  }
+
+  /** The same a variable at a time: once `beginStep`, then `update` for each, in any order. */
+  beginStep(): void {
     const { weightDecay, beta1, beta2, epsilon } = this.settings;
     this.steps++;
     const power1 = beta1 ** this.steps;
     const power2 = beta2 ** this.steps;
-    const scalars = [
-      power1,
-      power2,
-      this.learningRate,
-      beta1,
-      beta2,
-      epsilon * Math.sqrt(1 - power2),
-    ].map(scalarHandle);
-    const decay = scalarHandle(1 - this.learningRate * weightDecay);
-    for (const variable of variables) {
-      const { weights, first, second } = this.slotsOf(variable);
-      const [decayed] = runOp('Mul', [FLOAT], [handleOf(variable), decay]);
-      weights.assign(decayed);
-      free(decayed);
-      runOp(
-        'ResourceApplyAdam',
-        [FLOAT, attribute.bool('use_locking', false), attribute.bool('use_nesterov', false)],
-        [
-          weights.handle,
-          first.handle,
-          second.handle,
-          ...scalars,
-          handleOf(gradients[variable.name]),
-        ],
-        0,
-      );
-      assignHandle(variable, weights.read());
-    }
-    free(decay, ...scalars);
+    const correctedEpsilon = epsilon * Math.sqrt(1 - power2);
+    this.freeScalars();
+    this.decay = scalarHandle(1 - this.learningRate * weightDecay);
+    this.scalars = [power1, power2, this.learningRate, beta1, beta2, correctedEpsilon].map(
+      scalarHandle,
+    );
+  }
+
+  /** Updates one variable in place, as part of the step that `beginStep` began. The caller keeps `gradient`. */
+  update(variable: tf.Variable, gradient: tf.Tensor): void {
+    if (this.decay === undefined) throw new Error('beginStep comes before update');
+    const { weights, first, second } = this.slotsOf(variable);
+    const [decayed] = runOp('Mul', [FLOAT], [handleOf(variable), this.decay]);
+    weights.assign(decayed);
+    free(decayed);
+    runOp(
+      'ResourceApplyAdam',
+      [FLOAT, attribute.bool('use_locking', false), attribute.bool('use_nesterov', false)],
+      [weights.handle, first.handle, second.handle, ...this.scalars, handleOf(gradient)],
+      0,
+    );
+    assignHandle(variable, weights.read());
   }
 
   /** Everything that the next update depends on, copied to the host. Keys are variable names. */
@@ -133,6 +136,13 @@ export class AdamW {
       for (const variable of [weights, first, second]) variable.dispose();
     }
     this.slots.clear();
+    this.freeScalars();
+  }
+
+  private freeScalars(): void {
+    free(...this.scalars, ...(this.decay === undefined ? [] : [this.decay]));
+    this.scalars = [];
+    this.decay = undefined;
   }
 
   private slotsOf(variable: tf.Variable): Slots {

@@ -5,7 +5,7 @@ import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/in
 import { positiveInteger } from '../errors';
 import { inputSizeOf } from '../model/index';
 import { type ProgressListener, turnEventLoop } from '../progress';
-import { autocast, type Precision, tf } from '../tf/index';
+import { autocast, type Precision, Recording, tf } from '../tf/index';
 import { AdamW } from './adamw';
 import { GradScaler } from './grad-scaler';
 import { countCorrect, crossEntropySum } from './loss';
@@ -225,40 +225,50 @@ export function trainStep(
   const variables = trainableVariables(model);
   const inputSize = inputSizeOf(model);
   const images = group.reduce((sum, indices) => sum + indices.length, 0);
-  const result = { images, lossSum: 0, correct: 0 };
-  let total: tf.NamedTensorMap | undefined;
-  for (const indices of group) {
+  const result = { images, lossSum: 0, correct: 0, skipped: false };
+  const gradients: tf.NamedTensorMap = {};
+  group.forEach((indices, index) => {
     const batch = makeBatch(set, indices, inputSize);
     let correct: tf.Scalar | undefined;
-    const { value, grads } = autocast(precision, () =>
-      tf.variableGrads(() => {
+    autocast(precision, () => {
+      const recording = Recording.of(() => {
         const logits = model.apply(batch.images, { training: true }) as tf.Tensor2D;
         correct = tf.keep(countCorrect(logits, batch.labels));
         return crossEntropySum(logits, batch.labels).mul(scale / images) as tf.Scalar;
-      }, variables),
-    );
-    result.lossSum += (value.dataSync()[0] * images) / scale;
-    result.correct += correct!.dataSync()[0];
-    tf.dispose([value, correct!]);
+      });
+      result.lossSum += (recording.value.dataSync()[0] * images) / scale;
+      result.correct += correct!.dataSync()[0];
+      // A layer's weights are updated while the gradients of the layers before it are still to come: each
+      // gradient is freed at once. Only a loss scale has to see them all first.
+      const isLast = index === group.length - 1;
+      if (isLast && !scaler) optimizer.beginStep();
+      recording.backward(variables, (variable, gradient) =>
+        autocast('float32', () => {
+          const before = gradients[variable.name];
+          const sum = before ? before.add(gradient) : gradient;
+          if (before) tf.dispose([before, gradient]);
+          gradients[variable.name] = sum;
+          if (!isLast || scaler) return;
+          optimizer.update(variable, sum);
+          sum.dispose();
+        }),
+      );
+      tf.dispose([recording.value, correct!]);
+    });
     disposeBatch(batch);
-    total = total ? sumAndDispose(total, grads) : grads;
+  });
+  if (scaler) {
+    const unscaled = scaler.unscale(gradients);
+    if (unscaled) optimizer.step(variables, unscaled);
+    scaler.update(unscaled === null);
+    result.skipped = unscaled === null;
+    tf.dispose([gradients, unscaled ?? {}]);
   }
-  const gradients = scaler ? scaler.unscale(total!) : total!;
-  if (gradients) optimizer.step(variables, gradients);
-  scaler?.update(gradients === null);
-  tf.dispose([total!, gradients ?? {}]);
-  return { ...result, skipped: gradients === null };
+  return result;
 }
 
 /** The tfjs variables behind a model's trainable weights, in the order of its layers. */
 export function trainableVariables(model: tf.LayersModel): tf.Variable[] {
   // A LayerVariable keeps its tf.Variable in a field that its type hides.
   return model.trainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
-}
-
-function sumAndDispose(a: tf.NamedTensorMap, b: tf.NamedTensorMap): tf.NamedTensorMap {
-  const sum: tf.NamedTensorMap = {};
-  for (const name of Object.keys(a)) sum[name] = a[name].add(b[name]);
-  tf.dispose([a, b]);
-  return sum;
 }

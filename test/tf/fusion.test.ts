@@ -1,4 +1,5 @@
-import { autocast, backend, tf } from '../../src/tf/index';
+import { autocast, tf } from '../../src/tf/index';
+import { countHandles } from '../support/handles';
 import { expectNoLeak, maxDifference } from '../support/tensors';
 
 const random = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
@@ -25,40 +26,6 @@ function convolve(x: tf.Tensor4D, f: tf.Tensor4D, bias?: tf.Tensor): number[] {
           out.push(sum);
         }
   return out;
-}
-
-/** Runs `body` and counts TensorFlow's handles that were made and not freed, which tfjs does not see. */
-function countHandles(body: () => void): number {
-  const { binding } = backend();
-  let held = 0;
-  const counting = Object.create(binding, {
-    executeOp: {
-      value: (...args: Parameters<typeof binding.executeOp>) => {
-        const results = binding.executeOp(...args);
-        held += results.length;
-        return results;
-      },
-    },
-    createTensor: {
-      value: (...args: Parameters<typeof binding.createTensor>) => {
-        held++;
-        return binding.createTensor(...args);
-      },
-    },
-    deleteTensor: {
-      value: (handle: number) => {
-        held--;
-        binding.deleteTensor(handle);
-      },
-    },
-  });
-  Object.assign(backend(), { binding: counting });
-  try {
-    body();
-  } finally {
-    Object.assign(backend(), { binding });
-  }
-  return held;
 }
 
 test('a convolution is right with a bias and without, read late or twice', async () => {
