@@ -33,5 +33,5 @@ export {
   scalarHandle,
 } from './native';
 export { fastestPrecision } from './precision';
-export { distrustedOps } from './trust';
+export { adoptVerdicts, distrustedOps, verdictsSoFar } from './trust';
 export { tf };

@@ -79,6 +79,15 @@ export function distrustedOps(): readonly { name: string; shapes: string; error:
   return distrusted;
 }
 
+/** What was decided so far: a training that goes on in another process has to go on with the same. */
+export function verdictsSoFar(): [op: string, trusted: boolean][] {
+  return [...verdicts];
+}
+
+export function adoptVerdicts(known: [op: string, trusted: boolean][]): void {
+  for (const [op, trusted] of known) verdicts.set(op, trusted);
+}
+
 /** How far `a` is from `b`: ‖a − b‖ / ‖b‖, and ‖b‖, of two float32 handles. */
 function compare(a: Handle, b: Handle): { error: number; size: number } {
   const float = [attribute.type('T', DType.float32)];

@@ -34,7 +34,15 @@ export function adamWSettings(options: AdamWOptions): Required<AdamWOptions> {
 /** What an `AdamW` has to remember between two processes. */
 export interface AdamWState {
   steps: number;
-  moments: Record<string, { first: Float32Array; second: Float32Array }>;
+  /** By variable name. */
+  moments: Record<string, Moments>;
+}
+
+/** The running means of a variable's gradient and of its square: copies on the host, made when asked for. */
+export interface Moments {
+  length: number;
+  first(): Float32Array;
+  second(): Float32Array;
 }
 
 /** TensorFlow's variables for one of tfjs's: its weights while they are updated, and its two moments. */
@@ -105,29 +113,34 @@ export class AdamW {
     assignHandle(variable, weights.read());
   }
 
-  /** Everything that the next update depends on, copied to the host. Keys are variable names. */
+  /** Everything that the next update depends on. Ask for the moments before the next update. */
   get state(): AdamWState {
     const moments: AdamWState['moments'] = {};
     for (const [name, { first, second }] of this.slots) {
-      moments[name] = { first: first.values(), second: second.values() };
+      const length = first.shape.reduce((a, b) => a * b, 1);
+      moments[name] = { length, first: () => first.values(), second: () => second.values() };
     }
     return { steps: this.steps, moments };
   }
 
   /** Goes on from a state. Throws InputError when it does not fit `variables`, and then changes nothing. */
   restore(state: AdamWState, variables: tf.Variable[]): void {
+    if (state.steps === 0) {
+      this.dispose();
+      this.steps = 0;
+      return;
+    }
     for (const { name, size } of variables) {
-      const found = state.moments[name];
-      const sizes = [found?.first.length ?? 0, found?.second.length ?? 0];
-      if (sizes.some((length) => length !== size)) {
-        throw new InputError(`moments of ${name} have ${sizes.join(' and ')} values, want ${size}`);
+      const length = state.moments[name]?.length ?? 0;
+      if (length !== size) {
+        throw new InputError(`the moments of ${name} have ${length} values, want ${size}`);
       }
     }
     this.steps = state.steps;
     for (const variable of variables) {
       const { first, second } = this.slotsOf(variable);
-      first.setValues(state.moments[variable.name].first);
-      second.setValues(state.moments[variable.name].second);
+      first.setValues(state.moments[variable.name].first());
+      second.setValues(state.moments[variable.name].second());
     }
   }
 

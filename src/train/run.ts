@@ -25,16 +25,25 @@ export interface Run {
 
 /**
  * Throws InputError when `folder` holds a run already, is a file, or cannot be written: better before the
- * training than after. It is made if it is not there.
+ * training than after.
  */
 export function checkNewRun(folder: string): void {
-  if (fs.existsSync(folder)) {
-    if (!fs.statSync(folder).isDirectory()) {
-      throw new InputError(`${folder}: is a file, want a folder`);
-    }
-    if (['config.json', 'model'].some((name) => fs.existsSync(path.join(folder, name)))) {
-      throw new InputError(`${folder}: holds a run already. Name another with --run, or delete it`);
-    }
+  const holds = (name: string) => fs.existsSync(path.join(folder, name));
+  if (holds('checkpoints')) {
+    throw new InputError(
+      `${folder}: holds an unfinished run. Continue it with --resume, or delete it`,
+    );
+  }
+  if (holds('config.json') || holds('model')) {
+    throw new InputError(`${folder}: holds a run already. Name another with --run, or delete it`);
+  }
+  makeFolder(folder);
+}
+
+/** Throws InputError when `folder` is a file or cannot be written. It is made if it is not there. */
+export function makeFolder(folder: string): void {
+  if (fs.existsSync(folder) && !fs.statSync(folder).isDirectory()) {
+    throw new InputError(`${folder}: is a file, want a folder`);
   }
   try {
     fs.mkdirSync(folder, { recursive: true });
@@ -91,7 +100,7 @@ export function writeJson(file: string, value: unknown): void {
   }
 }
 
-function readJson<T>(file: string): T {
+export function readJson<T>(file: string): T {
   try {
     return JSON.parse(fs.readFileSync(file, 'utf8')) as T;
   } catch (error) {

@@ -2,14 +2,24 @@
  * The training loop: shuffled batches → gradients → AdamW, with a validation after each epoch.
  */
 import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
-import { positiveInteger } from '../errors';
+import { InputError, positiveInteger } from '../errors';
 import { inputSizeOf } from '../model/index';
 import { type ProgressListener, turnEventLoop } from '../progress';
 import { autocast, type Precision, Recording, tf } from '../tf/index';
 import { AdamW } from './adamw';
+import type { Checkpoint } from './checkpoint';
 import { GradScaler } from './grad-scaler';
 import { countCorrect, crossEntropySum } from './loss';
 import { type Schedule, scheduledRate } from './schedule';
+import {
+  digest,
+  type EpochSums,
+  noSums,
+  restore,
+  snapshot,
+  type TrainState,
+  trainableVariables,
+} from './state';
 import { checkFits, type Validation, validate } from './validate';
 
 export interface TrainOptions {
@@ -30,6 +40,23 @@ export interface TrainOptions {
   onProgress?: ProgressListener;
   /** Called, and waited for, after each epoch with everything measured so far. */
   onEpoch?: (record: EpochRecord, history: History) => void | Promise<void>;
+  /** Goes on from here instead of from the start, to the same result, bit for bit. */
+  from?: Checkpoint<TrainState>;
+  /** Called, and waited for, after each update and between epochs: what `snapshot` returns may be saved. */
+  onUpdate?: (update: UpdateEvent) => void | Promise<void>;
+  /** What ends the training after the current update. */
+  signals?: readonly NodeJS.Signals[];
+}
+
+export interface UpdateEvent {
+  /** Updates made so far. */
+  step: number;
+  /** Whether an epoch has ended with it, its validation included. */
+  epochEnded: boolean;
+  /** Whether this is the last one before an interrupted training ends. */
+  interrupted: boolean;
+  /** The training as it stands; its arrays must be read before the next update. */
+  snapshot(): Checkpoint<TrainState>;
 }
 
 /** What a training was told to do, defaults filled in. */
@@ -46,6 +73,11 @@ export interface TrainSettings {
   accumulationSteps: number;
   precision: Precision;
   seed: number;
+}
+
+/** The loss is infinite or not a number; the update was not made. */
+export class DivergedError extends InputError {
+  override name = 'DivergedError';
 }
 
 /** One epoch, as it stands in `history.json`. */
@@ -91,34 +123,47 @@ export async function train(
   set: ImageSet,
   options: TrainOptions = {},
 ): Promise<History> {
-  const { validation, onProgress, onEpoch } = options;
+  const { validation, onProgress, onEpoch, onUpdate, from } = options;
   checkFits(model, set);
   const settings = trainSettings(set, options);
   const { epochs, batchSize, learningRate, schedule, accumulationSteps, precision, seed } =
     settings;
-  const history: History = { settings, epochs: [], steps: [], interrupted: false };
   const optimizer = new AdamW(settings);
   // bfloat16 has float32's range and needs no scale.
   const scaler = precision === 'float16' ? new GradScaler() : undefined;
+  const training = { model, optimizer, scaler };
+  const dataSha256 = digest(set);
+  const history: History = { settings, epochs: [], steps: [], interrupted: false };
+  let position = { epoch: 1, batch: 0, sums: noSums() };
+  if (from) {
+    position = restore(training, from, dataSha256);
+    history.epochs.push(...from.state.epochs);
+    history.steps.push(...from.state.steps);
+  }
+  const update = async (epoch: number, batch: number, sums: EpochSums, epochEnded: boolean) =>
+    onUpdate?.({
+      step: history.steps.length,
+      epochEnded,
+      interrupted: history.interrupted,
+      snapshot: () => {
+        const { epochs, steps } = history;
+        const place = { settings, dataSha256, epoch, batch, sums: { ...sums } };
+        return snapshot(training, { ...place, epochs: [...epochs], steps: [...steps] });
+      },
+    });
   const updates = epochs * Math.ceil(Math.ceil(set.length / batchSize) / accumulationSteps);
-  const interrupt = () => {
-    history.interrupted = true;
-  };
   // A cell's first stretch runs under Node's own watch for SIGINT, which undoes at its end what is set up
   // during it: so listening begins after that.
   await turnEventLoop();
-  // Whoever listens else would act at once: tslab would fail the cell, and with it what was learned.
-  const others = process.listeners('SIGINT');
-  process.removeAllListeners('SIGINT');
-  process.once('SIGINT', interrupt);
+  const stopListening = listen(options.signals ?? ['SIGINT'], () => {
+    history.interrupted = true;
+  });
   try {
-    for (let epoch = 1; epoch <= epochs && !history.interrupted; epoch++) {
+    for (let { epoch } = position; epoch <= epochs && !history.interrupted; epoch++) {
       const batches = epochBatches(set.length, batchSize, { seed, epoch });
-      const started = performance.now();
-      let lossSum = 0;
-      let correct = 0;
-      let seen = 0;
-      for (let first = 0; first < batches.length; first += accumulationSteps) {
+      const { batch: done, sums } = position;
+      let started = performance.now() - 1000 * sums.seconds;
+      for (let first = done; first < batches.length; first += accumulationSteps) {
         const group = batches.slice(first, first + accumulationSteps);
         optimizer.learningRate = scheduledRate(
           schedule,
@@ -126,28 +171,38 @@ export async function train(
           optimizer.steps + 1,
           updates,
         );
-        const update = trainStep(model, optimizer, set, group, { precision, scaler });
-        lossSum += update.lossSum;
-        correct += update.correct;
-        seen += update.images;
+        const step = history.steps.length + 1;
+        const made = trainStep(model, optimizer, set, group, { precision, scaler });
+        if (!Number.isFinite(made.lossSum)) {
+          throw new DivergedError(
+            `the loss is ${made.lossSum} in step ${step} (epoch ${epoch}, learning rate ${optimizer.learningRate}): ` +
+              'the training has diverged. The update was not made; a smaller learning rate may help',
+          );
+        }
+        sums.loss += made.lossSum;
+        sums.correct += made.correct;
+        sums.images += made.images;
+        sums.seconds = (performance.now() - started) / 1000;
         history.steps.push({
-          step: history.steps.length + 1,
+          step,
           learningRate: optimizer.learningRate,
-          loss: update.lossSum / update.images,
-          accuracy: update.correct / update.images,
+          loss: made.lossSum / made.images,
+          accuracy: made.correct / made.images,
         });
         onProgress?.({
           label: `Epoch ${epoch}/${epochs}`,
           done: first + group.length,
           total: batches.length,
           unit: 'batch',
-          seconds: (performance.now() - started) / 1000,
-          details: `loss=${(lossSum / seen).toFixed(3)}, acc=${((100 * correct) / seen).toFixed(1)}%`,
+          seconds: sums.seconds,
+          details: `loss=${(sums.loss / sums.images).toFixed(3)}, acc=${((100 * sums.correct) / sums.images).toFixed(1)}%`,
         });
         await turnEventLoop();
+        const paused = performance.now();
+        await update(epoch, first + group.length, sums, false);
+        started += performance.now() - paused; // to write a checkpoint is not to train
         if (history.interrupted) break;
       }
-      const seconds = (performance.now() - started) / 1000;
       let measured: Validation | undefined;
       if (validation && !history.interrupted) {
         const validated = await validate(model, validation, {
@@ -158,28 +213,57 @@ export async function train(
           stop: () => history.interrupted,
         });
         if (!history.interrupted) measured = validated;
+        else await update(epoch, batches.length, sums, false);
       }
       const record: EpochRecord = {
         epoch,
-        trainLoss: lossSum / seen,
-        trainAccuracy: correct / seen,
+        trainLoss: sums.loss / sums.images,
+        trainAccuracy: sums.correct / sums.images,
         valLoss: measured?.loss ?? null,
         valAccuracy: measured?.accuracy ?? null,
-        seconds,
-        imagesPerSecond: seen / seconds,
+        seconds: sums.seconds,
+        imagesPerSecond: sums.images / sums.seconds,
       };
       history.epochs.push(record);
       await onEpoch?.(record, history);
+      position = { epoch: epoch + 1, batch: 0, sums: noSums() };
+      const isLast = epoch === epochs;
+      if (!history.interrupted && !isLast) await update(epoch + 1, 0, position.sums, true);
     }
   } finally {
-    process.removeListener('SIGINT', interrupt);
-    for (const listener of others) process.on('SIGINT', listener);
+    stopListening();
     optimizer.dispose();
   }
   return history;
 }
 
-function trainSettings(set: ImageSet, options: TrainOptions): TrainSettings {
+/**
+ * Calls `heard` at the first of the signals; whoever listened before hears the second. Returns what ends it.
+ * Whoever listens else would act on the first at once: tslab would fail the cell, and with it what was learned.
+ */
+function listen(signals: readonly NodeJS.Signals[], heard: () => void): () => void {
+  const others = signals.map((signal) => [signal, process.listeners(signal)] as const);
+  const restore = () => {
+    for (const [signal, listeners] of others) {
+      process.removeListener(signal, once);
+      for (const listener of listeners) {
+        if (!process.listeners(signal).includes(listener)) process.on(signal, listener);
+      }
+    }
+  };
+  const once = () => {
+    restore();
+    heard();
+  };
+  for (const signal of signals) {
+    process.removeAllListeners(signal);
+    process.on(signal, once);
+  }
+  return restore;
+}
+
+/** What a training with these options is told to do. Throws InputError for settings out of range. */
+export function trainSettings(set: ImageSet, options: TrainOptions): TrainSettings {
   const { epochs = 5, batchSize = 128, accumulationSteps = 1, seed = 42, validation } = options;
   const { learningRate = 1e-3, schedule = 'constant', weightDecay = 0.01 } = options;
   positiveInteger('epochs', epochs);
@@ -205,7 +289,7 @@ export interface StepResult {
   /** Summed over the images. */
   lossSum: number;
   correct: number;
-  /** True when float16 gradients overflowed and the update was left out. */
+  /** True when the loss is not finite, or float16 gradients overflowed, and the update was left out. */
   skipped: boolean;
 }
 
@@ -227,7 +311,7 @@ export function trainStep(
   const images = group.reduce((sum, indices) => sum + indices.length, 0);
   const result = { images, lossSum: 0, correct: 0, skipped: false };
   const gradients: tf.NamedTensorMap = {};
-  group.forEach((indices, index) => {
+  for (const [index, indices] of group.entries()) {
     const batch = makeBatch(set, indices, inputSize);
     let correct: tf.Scalar | undefined;
     autocast(precision, () => {
@@ -238,6 +322,8 @@ export function trainStep(
       });
       result.lossSum += (recording.value.dataSync()[0] * images) / scale;
       result.correct += correct!.dataSync()[0];
+      tf.dispose([recording.value, correct!]);
+      if (!Number.isFinite(result.lossSum)) return recording.dispose();
       // A layer's weights are updated while the gradients of the layers before it are still to come: each
       // gradient is freed at once. Only a loss scale has to see them all first.
       const isLast = index === group.length - 1;
@@ -253,10 +339,14 @@ export function trainStep(
           sum.dispose();
         }),
       );
-      tf.dispose([recording.value, correct!]);
     });
     disposeBatch(batch);
-  });
+    if (!Number.isFinite(result.lossSum)) break;
+  }
+  if (!Number.isFinite(result.lossSum)) {
+    tf.dispose(gradients);
+    return { ...result, skipped: true };
+  }
   if (scaler) {
     const unscaled = scaler.unscale(gradients);
     if (unscaled) optimizer.step(variables, unscaled);
@@ -265,10 +355,4 @@ export function trainStep(
     tf.dispose([gradients, unscaled ?? {}]);
   }
   return result;
-}
-
-/** The tfjs variables behind a model's trainable weights, in the order of its layers. */
-export function trainableVariables(model: tf.LayersModel): tf.Variable[] {
-  // A LayerVariable keeps its tf.Variable in a field that its type hides.
-  return model.trainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
 }

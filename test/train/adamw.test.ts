@@ -55,7 +55,7 @@ test('a restored optimizer goes on to the last bit', async () => {
     }
     expect([...copy.dataSync()]).toEqual([...weights.dataSync()]);
     expect(() => second.restore({ steps: 1, moments: {} }, [copy])).toThrow(
-      `moments of ${copy.name} have 0 and 0 values, want 8`,
+      `the moments of ${copy.name} have 0 values, want 8`,
     );
     for (const each of [whole, second]) each.dispose();
     tf.dispose([weights, copy]);
