@@ -10,6 +10,13 @@ export function positiveInteger(name: string, value: number): void {
   }
 }
 
+/** Throws InputError unless `value` is one of `choices`. */
+export function oneOf(name: string, value: unknown, choices: readonly unknown[]): void {
+  if (!choices.includes(value)) {
+    throw new InputError(`${name} is '${value}', want one of ${choices.join(', ')}`);
+  }
+}
+
 /** The message of anything that was thrown. (Not by `instanceof`: jest has several classes `Error`.) */
 export function messageOf(error: unknown): string {
   const message = (error as { message?: unknown } | null)?.message;

@@ -23,7 +23,10 @@ interface EvaluateArguments {
 }
 
 const program = command('evaluate', 'Measures a trained model on the test images.')
-  .requiredOption('--model <dir>', 'a run folder, or its model folder')
+  .requiredOption(
+    '--model <dir>',
+    'a run folder, a tfjs model folder, or PyTorch weights: .pth, .safetensors',
+  )
   .option(
     '--data <dir>',
     "a folder of IDX files, or torchvision's layout (default: MNIST, embedded)",
@@ -39,7 +42,7 @@ async function evaluateCommand(args: EvaluateArguments): Promise<void> {
     throw new InputError(`--images ${args.images}: there are ${all.length}`);
   }
   const set = args.images === undefined ? all : slice(all, 0, args.images);
-  const model = await loadModel(args.model);
+  const model = await loadModel(args.model, { onProgress: progressUnless(args.json) });
   const result = await evaluate(model, set, {
     precision: resolvePrecision(args.precision),
     onProgress: progressUnless(args.json),

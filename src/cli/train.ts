@@ -1,10 +1,18 @@
 import path from 'node:path';
-import { Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { loadDataset, slice, splitValidation } from '../data/index';
 import { InputError } from '../errors';
 import { alexnet, INITIALISATIONS, type Initialisation } from '../model/index';
 import type { Precision } from '../tf/index';
-import { checkNewRun, SCHEDULES, type Schedule, train, writeRun } from '../train/index';
+import {
+  CHANGEABLE,
+  type Changeable,
+  readUnfinished,
+  SCHEDULES,
+  type Schedule,
+  trainRun,
+  weightsSha256,
+} from '../train/index';
 import { percent, streamProgress } from '../viz/index';
 import {
   command,
@@ -32,6 +40,11 @@ interface TrainArguments {
   seed: number;
   data?: string;
   run: string;
+  resume?: boolean;
+  change: Changeable[];
+  checkpointMinutes: number;
+  checkpointSteps?: number;
+  memoryCheck: boolean;
 }
 
 const now = new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-');
@@ -66,9 +79,20 @@ const program = command('train', 'Trains AlexNet and writes the run into a folde
     "a folder of IDX files, or torchvision's layout (default: MNIST, embedded)",
   )
   .option('--run <dir>', 'the folder to write', path.join('runs', now))
+  .option('--resume', 'continue the unfinished run in --run, with the settings that it has')
+  .addOption(
+    new Option('--change <setting...>', 'with --resume: settings that are meant to differ')
+      .choices(CHANGEABLE)
+      .default([], 'none'),
+  )
+  .option('--checkpoint-minutes <x>', 'write a checkpoint so often', positiveNumber, 5)
+  .option('--checkpoint-steps <n>', 'and after so many updates', positiveInteger)
+  .option('--no-memory-check', 'train even where it looks as if the memory will not do')
   .action(trainCommand);
 
-async function trainCommand(args: TrainArguments): Promise<void> {
+async function trainCommand(given: TrainArguments, program: Command): Promise<void> {
+  const args = given.resume ? continued(given, program) : given;
+  if (args.change.length > 0 && !args.resume) throw new InputError('--change goes with --resume');
   const all = loadDataset('train', args.data);
   const validationImages = args.validationImages ?? Math.floor(all.length / 12);
   if (validationImages >= all.length) {
@@ -88,37 +112,68 @@ async function trainCommand(args: TrainArguments): Promise<void> {
   }
   const { inputSize, seed, init: initialisation } = args;
   const model = alexnet({ inputSize, seed, initialisation, classes: all.classes });
-  checkNewRun(args.run); // last, so that bad input writes nothing
   const precision = resolvePrecision(args.precision);
-  const notes = { initialisation, data: args.data ?? 'MNIST (embedded)' };
-  console.log(
-    `${all.name}: ${trainImages.toLocaleString('en-US')} images, ${validationImages.toLocaleString('en-US')} more for validation; ` +
-      `${model.countParams().toLocaleString('en-US')} parameters; ${precision}; run folder ${args.run}`,
-  );
-  const history = await train(model, slice(rest, 0, trainImages), {
+  const say = (line: string) => console.log(line);
+  const history = await trainRun(args.run, model, slice(rest, 0, trainImages), {
     ...args,
     learningRate: args.lr,
     precision,
     validation,
+    resume: args.resume ? 'yes' : 'no',
+    changes: args.change,
+    notes: { initialisation, inputSize, dataFolder: args.data ?? null },
+    signals: ['SIGINT', 'SIGTERM'],
+    say,
+    onStart: () =>
+      say(
+        `${all.name}: ${trainImages.toLocaleString('en-US')} images, ${validationImages.toLocaleString('en-US')} more for validation; ` +
+          `${model.countParams().toLocaleString('en-US')} parameters; ${precision}; run folder ${args.run}`,
+      ),
     onProgress: streamProgress(process.stdout),
-    onEpoch: async (epoch, sofar) => {
+    onEpoch: (epoch) => {
       const validated =
         epoch.valLoss === null || epoch.valAccuracy === null
           ? ''
           : `, validation loss ${epoch.valLoss.toFixed(4)}, accuracy ${percent(epoch.valAccuracy)}`;
-      console.log(
+      say(
         `Epoch ${epoch.epoch}/${args.epochs}: loss ${epoch.trainLoss.toFixed(4)}, accuracy ${percent(epoch.trainAccuracy)}` +
           `${validated}; ${epoch.seconds.toFixed(0)} s, ${epoch.imagesPerSecond.toFixed(1)} images/s`,
       );
-      await writeRun(args.run, model, sofar, notes);
     },
   });
   if (history.interrupted) {
-    console.log(`Interrupted. What was learned so far is in ${args.run}`);
+    say(`Interrupted. Continue with: npm run train -- --resume --run ${args.run}`);
     process.exitCode = 130;
   } else {
-    console.log(`Written: ${args.run} (config.json, history.json, steps.json, model/)`);
+    say(`Written: ${args.run} (config.json, history.json, steps.json, model/)`);
   }
+  say(`weights sha256: ${weightsSha256(model)}`);
+}
+
+/** The arguments with those of the unfinished run in the place of what was not given. */
+function continued(given: TrainArguments, program: Command): TrainArguments {
+  const unfinished = readUnfinished(given.run);
+  if (!unfinished)
+    throw new InputError(`${given.run}: no unfinished run there: nothing to continue`);
+  const { settings, notes } = unfinished;
+  const kept: Partial<TrainArguments> = {
+    epochs: settings.epochs,
+    batchSize: settings.batchSize,
+    lr: settings.learningRate,
+    schedule: settings.schedule,
+    weightDecay: settings.weightDecay,
+    accumulationSteps: settings.accumulationSteps,
+    trainImages: settings.trainImages,
+    validationImages: settings.validationImages,
+    precision: settings.precision,
+    seed: settings.seed,
+    inputSize: notes.inputSize as number,
+    init: notes.initialisation as Initialisation,
+    data: (notes.dataFolder as string | null) ?? undefined,
+  };
+  const isGiven = (key: string) => program.getOptionValueSource(key) === 'cli';
+  const fill = Object.entries(kept).filter(([key]) => !isGiven(key));
+  return { ...given, ...Object.fromEntries(fill) };
 }
 
 run(program);

@@ -6,7 +6,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import zlib from 'node:zlib';
 import { InputError, messageOf } from '../errors';
-import { parseIdxImages, parseIdxLabels } from './idx';
+import { declaredBytes, parseIdxImages, parseIdxLabels } from './idx';
+import { DATASET_NAMES, SOURCES } from './sources';
 
 /** Grey images with labels, on the host. Views are cheap: nothing is copied until a batch is made. */
 export interface ImageSet {
@@ -43,10 +44,11 @@ const FILES: Record<Split, { images: string; labels: string }> = {
  * Reads one split of a data set, checked.
  *
  * Without `folder`: MNIST, 60,000 training or 10,000 test images of 28×28, verified by MD5.
- * With it: any data set in torchvision's layout, `<folder>/MNIST/raw` or the IDX files directly in
- * `folder`, each as it is or gzipped (`.gz`). Files that are MNIST's must be so to the last bit.
+ * With it: any data set in torchvision's layout, `<folder>/MNIST/raw` (or FashionMNIST, KMNIST), or the IDX
+ * files directly in `folder`, each as it is or gzipped (`.gz`). Files that are MNIST's must be so to the last bit.
  *
- * Throws InputError when a file is missing, is not what its name says, or is damaged.
+ * Throws InputError when a file is missing, is not what its name says, or is damaged, and when the folder
+ * holds several data sets.
  */
 export function loadDataset(split: Split, folder?: string): ImageSet {
   if (split !== 'train' && split !== 'test') {
@@ -66,7 +68,7 @@ export function loadDataset(split: Split, folder?: string): ImageSet {
   const isEmbedded = folder === undefined;
   checkAgainstMnist(imageFile, files.images, isEmbedded);
   checkAgainstMnist(labelFile, files.labels, isEmbedded);
-  const title = isEmbedded ? 'MNIST' : path.basename(path.resolve(folder));
+  const title = isEmbedded ? 'MNIST' : titleOf(path.resolve(folder));
   return {
     name: `${title} ${split}`,
     pixels: images.pixels,
@@ -141,8 +143,18 @@ function embeddedFolder(): string {
 function rawFolder(folder: string): string {
   if (!fs.existsSync(folder)) throw new InputError(`${folder}: no such folder`);
   if (!fs.statSync(folder).isDirectory()) throw new InputError(`${folder}: not a folder`);
-  const nested = path.join(folder, 'MNIST', 'raw');
-  return fs.existsSync(nested) ? nested : folder;
+  const nested = DATASET_NAMES.map((name) => path.join(folder, SOURCES[name].folder, 'raw')).filter(
+    (raw) => fs.existsSync(raw),
+  );
+  if (nested.length > 1) {
+    throw new InputError(`${folder}: holds several data sets, name one: ${nested.join(', ')}`);
+  }
+  return nested[0] ?? folder;
+}
+
+/** `FashionMNIST` for `data/FashionMNIST/raw`, else the folder's own name. */
+function titleOf(folder: string): string {
+  return path.basename(path.basename(folder) === 'raw' ? path.dirname(folder) : folder);
 }
 
 /** The largest file that is unpacked: five times MNIST's training images. */
@@ -150,24 +162,46 @@ const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
 
 function readIdxFile(directory: string, file: string): IdxFile {
   const plain = path.join(directory, file);
-  const packed = `${plain}.gz`;
-  try {
-    if (fs.existsSync(plain)) return { bytes: fs.readFileSync(plain), name: plain };
-    if (fs.existsSync(packed)) {
-      const bytes = zlib.gunzipSync(fs.readFileSync(packed), {
-        maxOutputLength: MAX_UNPACKED_BYTES,
-      });
-      return { bytes, name: packed };
+  for (const name of [plain, `${plain}.gz`]) {
+    const stat = fs.statSync(name, { throwIfNoEntry: false });
+    if (!stat) continue;
+    if (!stat.isFile()) throw new InputError(`${name}: not a file`); // a pipe would never end
+    try {
+      const bytes = fs.readFileSync(name);
+      return { bytes: name === plain ? bytes : unpack(bytes), name };
+    } catch (error) {
+      throw new InputError(`${name}: cannot be read: ${messageOf(error)}`);
     }
-  } catch (error) {
-    throw new InputError(
-      `${fs.existsSync(plain) ? plain : packed}: cannot be read: ${messageOf(error)}`,
-    );
   }
   throw new InputError(
     `${plain}: no such file, nor ${file}.gz. A data folder holds ${Object.keys(MNIST_MD5).join(', ')}, ` +
       'directly or in MNIST/raw',
   );
+}
+
+/**
+ * Unpacks a gzipped IDX file, to no more than its own header says: a few damaged bits can make a small file unpack
+ * to a thousand times its size. Throws Error.
+ */
+function unpack(packed: Uint8Array): Uint8Array {
+  let head: Uint8Array;
+  let length = 512;
+  do {
+    head = zlib.gunzipSync(packed.subarray(0, length), {
+      finishFlush: zlib.constants.Z_SYNC_FLUSH, // what there is, though it is not the end
+      maxOutputLength: 1024 * 1024, // of 512 bytes come half as many at most
+    });
+    length *= 2;
+  } while (head.length < 16 && length < 2 * packed.length);
+  const declared = declaredBytes(head);
+  if (declared === undefined && head.length >= 16) return head; // no IDX file: the parser says so
+  const limit = Math.min(Math.max(declared ?? 0, 16), MAX_UNPACKED_BYTES);
+  try {
+    return zlib.gunzipSync(packed, { maxOutputLength: limit });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error;
+    throw new Error(`unpacks to more than ${limit} bytes`);
+  }
 }
 
 /**
@@ -180,8 +214,9 @@ function checkAgainstMnist(file: IdxFile, standardName: string, mustBeMnist: boo
   const md5 = md5Of(file.bytes);
   if (md5 === want) return;
   if (!mustBeMnist) {
-    const reference = fs.readFileSync(path.join(embeddedFolder(), standardName));
-    if (reference.length !== file.bytes.length) return;
+    const referenceFile = path.join(embeddedFolder(), standardName);
+    if (fs.statSync(referenceFile).size !== file.bytes.length) return;
+    const reference = fs.readFileSync(referenceFile);
     let different = 0;
     for (let i = 0; i < reference.length; i++) if (reference[i] !== file.bytes[i]) different++;
     if (different > reference.length / 100) return;

@@ -40,6 +40,21 @@ export function parseIdxLabels(bytes: Uint8Array, name: string, classes: number)
   return labels;
 }
 
+/**
+ * The size of a whole file by its header, from the first 16 bytes or more; undefined where these are no header
+ * of images or labels.
+ */
+export function declaredBytes(start: Uint8Array): number | undefined {
+  if (start.length < 16) return undefined;
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
+  const magic = view.getUint32(0);
+  if (magic === LABELS_MAGIC) return 8 + view.getUint32(4);
+  if (magic === IMAGES_MAGIC) {
+    return 16 + view.getUint32(4) * view.getUint32(8) * view.getUint32(12);
+  }
+  return undefined;
+}
+
 function readSizes(bytes: Uint8Array, name: string, magic: number, rank: number): number[] {
   const header = 4 + 4 * rank;
   if (bytes.length < header) {

@@ -9,4 +9,11 @@ export {
   splitValidation,
   verifyEmbeddedMnist,
 } from './dataset';
+export {
+  type Download,
+  type DownloadedFile,
+  type DownloadOptions,
+  downloadDataset,
+} from './download';
+export { DATASET_NAMES, type DataSource, type DatasetName, sourceOf } from './sources';
 export { normalise, resize, resizeMatrix, toInput } from './transforms';

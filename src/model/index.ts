@@ -10,4 +10,5 @@ export {
   layerTable,
   totals,
 } from './layers';
+export { type LoadWeightsOptions, saveStateDict } from './pytorch/index';
 export { inputSizeOf, loadModel, saveModel } from './storage';

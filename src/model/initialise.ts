@@ -1,4 +1,4 @@
-import { InputError } from '../errors';
+import { oneOf } from '../errors';
 import { tf } from '../tf/index';
 import { normal, uniform } from './random';
 
@@ -14,9 +14,7 @@ export const INITIALISATIONS: readonly Initialisation[] = ['pytorch', 'he', 'glo
 
 /** Draws the weights of all convolutions and dense layers anew, the same ones for the same seed. */
 export function initialise(model: tf.LayersModel, how: Initialisation, seed: number): void {
-  if (!INITIALISATIONS.includes(how)) {
-    throw new InputError(`initialisation is '${how}', want one of ${INITIALISATIONS.join(', ')}`);
-  }
+  oneOf('initialisation', how, INITIALISATIONS);
   model.layers.forEach((layer, index) => {
     const weights = layer.getWeights();
     if (weights.length === 0) return;

@@ -36,6 +36,7 @@ import { isTrusted } from './trust';
 
 export type LowPrecision = 'bfloat16' | 'float16';
 export type Precision = 'float32' | LowPrecision;
+export const PRECISIONS: readonly Precision[] = ['float32', 'bfloat16', 'float16'];
 
 /** Ops that are worth lowering, and which of their inputs are floats. */
 const LOWERED: Record<string, number[]> = {

@@ -15,6 +15,7 @@ export {
   assignHandle,
   autocast,
   type LowPrecision,
+  PRECISIONS,
   type Precision,
 } from './autocast';
 export { Recording } from './backward';

@@ -13,7 +13,7 @@ import {
 } from './checkpoint';
 import { lockFolder } from './lock';
 import { checkMemory } from './memory';
-import { checkNewRun, makeFolder, readJson, writeJson, writeRun } from './run';
+import { checkNewRun, makeFolder, readJson, SETTINGS_FORM, writeJson, writeRun } from './run';
 import type { TrainState } from './state';
 import {
   DivergedError,
@@ -51,6 +51,8 @@ export interface RunOptions extends Omit<TrainOptions, 'from' | 'onUpdate'> {
   notes?: Record<string, unknown>;
   /** False trains even where it looks as if the memory will not do. */
   memoryCheck?: boolean;
+  /** Called when nothing stands in the way any more. */
+  onStart?: () => void;
   /** What there is to tell, a line at a time. */
   say?: (line: string) => void;
 }
@@ -67,7 +69,9 @@ const unfinishedFile = (folder: string) => path.join(checkpointFolder(folder), '
 /** The run in `folder` that has not ended, if there is one. */
 export function readUnfinished(folder: string): Unfinished | undefined {
   const file = unfinishedFile(folder);
-  return fs.existsSync(file) ? readJson<Unfinished>(file) : undefined;
+  return fs.existsSync(file)
+    ? readJson<Unfinished>(file, { settings: SETTINGS_FORM, notes: {} })
+    : undefined;
 }
 
 /**
@@ -108,6 +112,7 @@ export async function trainRun(
       removeCheckpoints(checkpoints);
     }
     writeJson(unfinishedFile(folder), { settings, notes: { ...unfinished?.notes, ...notes } });
+    options.onStart?.();
     const history = await train(model, set, {
       ...options,
       from,

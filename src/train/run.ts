@@ -81,11 +81,45 @@ export function readRun(folder: string): Run {
   }
   return {
     folder,
-    config: readJson(path.join(folder, 'config.json')),
-    history: readJson(path.join(folder, 'history.json')),
-    steps: readJson(path.join(folder, 'steps.json')),
+    config: readJson<RunConfig>(path.join(folder, 'config.json'), {
+      ...SETTINGS_FORM,
+      inputSize: 0,
+      interrupted: false,
+    }),
+    history: readJson<EpochRecord[]>(path.join(folder, 'history.json'), [EPOCH_FORM]),
+    steps: readJson<StepRecord[]>(path.join(folder, 'steps.json'), [STEP_FORM]),
   };
 }
+
+/** What the files hold, by example; null stands for a number that may be missing. */
+export const SETTINGS_FORM = {
+  data: '',
+  trainImages: 0,
+  validationImages: 0,
+  epochs: 0,
+  batchSize: 0,
+  learningRate: 0,
+  schedule: '',
+  weightDecay: 0,
+  accumulationSteps: 0,
+  precision: '',
+  seed: 0,
+} satisfies Record<keyof TrainSettings, unknown>;
+
+const EPOCH_FORM = {
+  epoch: 0,
+  trainLoss: 0,
+  trainAccuracy: 0,
+  valLoss: null,
+  valAccuracy: null,
+  seconds: 0,
+  imagesPerSecond: 0,
+} satisfies Record<keyof EpochRecord, unknown>;
+
+const STEP_FORM = { step: 0, learningRate: 0, loss: 0, accuracy: 0 } satisfies Record<
+  keyof StepRecord,
+  unknown
+>;
 
 /** Writes a value as JSON: to a temporary name first, then renamed. */
 export function writeJson(file: string, value: unknown): void {
@@ -100,10 +134,47 @@ export function writeJson(file: string, value: unknown): void {
   }
 }
 
-export function readJson<T>(file: string): T {
+/** Reads JSON of a form given by example. Throws InputError when it is of another, or no JSON. */
+export function readJson<T>(file: string, form: unknown): T {
+  let value: unknown;
   try {
-    return JSON.parse(fs.readFileSync(file, 'utf8')) as T;
+    value = JSON.parse(fs.readFileSync(file, 'utf8'));
   } catch (error) {
     throw new InputError(`${file}: cannot be read: ${messageOf(error)}`);
   }
+  const odd = misfit(value, form, '');
+  if (odd !== undefined) throw new InputError(`${file}: damaged: ${odd}`);
+  return value as T;
+}
+
+/** Where and how a value is not like the example; undefined when it is. */
+function misfit(value: unknown, form: unknown, place: string): string | undefined {
+  const where = place === '' ? 'it' : place.slice(1);
+  if (form === null && value === null) return undefined;
+  if (form === null || typeof form === 'number') {
+    return typeof value === 'number' ? undefined : `${where} is no number`;
+  }
+  if (Array.isArray(form)) {
+    if (!Array.isArray(value)) return `${where} is no list`;
+    return firstOf(value.keys(), (i) => misfit(value[i], form[0], `${place}.${i}`));
+  }
+  if (typeof form === 'object') {
+    if (typeof value !== 'object' || value === null) return `${where} is no object`;
+    return firstOf(Object.keys(form), (key) =>
+      misfit(
+        (value as Record<string, unknown>)[key],
+        (form as Record<string, unknown>)[key],
+        `${place}.${key}`,
+      ),
+    );
+  }
+  return typeof value === typeof form ? undefined : `${where} is no ${typeof form}`;
+}
+
+function firstOf<A, B>(list: Iterable<A>, find: (each: A) => B | undefined): B | undefined {
+  for (const each of list) {
+    const found = find(each);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

@@ -2,15 +2,15 @@
  * The training loop: shuffled batches → gradients → AdamW, with a validation after each epoch.
  */
 import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
-import { InputError, positiveInteger } from '../errors';
+import { InputError, oneOf, positiveInteger } from '../errors';
 import { inputSizeOf } from '../model/index';
 import { type ProgressListener, turnEventLoop } from '../progress';
-import { autocast, type Precision, Recording, tf } from '../tf/index';
+import { autocast, PRECISIONS, type Precision, Recording, tf } from '../tf/index';
 import { AdamW } from './adamw';
 import type { Checkpoint } from './checkpoint';
 import { GradScaler } from './grad-scaler';
 import { countCorrect, crossEntropySum } from './loss';
-import { type Schedule, scheduledRate } from './schedule';
+import { SCHEDULES, type Schedule, scheduledRate } from './schedule';
 import {
   digest,
   type EpochSums,
@@ -266,6 +266,9 @@ function listen(signals: readonly NodeJS.Signals[], heard: () => void): () => vo
 export function trainSettings(set: ImageSet, options: TrainOptions): TrainSettings {
   const { epochs = 5, batchSize = 128, accumulationSteps = 1, seed = 42, validation } = options;
   const { learningRate = 1e-3, schedule = 'constant', weightDecay = 0.01 } = options;
+  const { precision = 'float32' } = options;
+  oneOf('schedule', schedule, SCHEDULES);
+  oneOf('precision', precision, PRECISIONS);
   positiveInteger('epochs', epochs);
   positiveInteger('batch size', batchSize);
   positiveInteger('accumulation steps', accumulationSteps);
@@ -279,7 +282,7 @@ export function trainSettings(set: ImageSet, options: TrainOptions): TrainSettin
     schedule,
     weightDecay,
     accumulationSteps,
-    precision: options.precision ?? 'float32',
+    precision,
     seed,
   };
 }

@@ -1,0 +1,69 @@
+"""Ours → .pth → PyTorch → .pth → ours, and the same by .safetensors: are all bits the same?
+
+Run by hand, with torch==2.13.0 and safetensors==0.8.0 installed: python bench/reference/roundtrip.py MODEL
+MODEL is a model for 227×227 pixels in any form that --model takes.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+from safetensors.torch import load_file, save_file
+
+ROOT = Path(__file__).parents[2]
+
+
+class AlexNet(nn.Module):
+    """The article's class."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 64, kernel_size=11, stride=4, padding=2), nn.ReLU(inplace=True),
+            nn.MaxPool2d(kernel_size=3, stride=2),
+            nn.Conv2d(64, 192, kernel_size=5, padding=2), nn.ReLU(inplace=True),
+            nn.MaxPool2d(kernel_size=3, stride=2),
+            nn.Conv2d(192, 384, kernel_size=3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(384, 256, kernel_size=3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(256, 256, kernel_size=3, padding=1), nn.ReLU(inplace=True),
+            nn.MaxPool2d(kernel_size=3, stride=2),
+        )
+        self.classifier = nn.Sequential(
+            nn.Dropout(), nn.Linear(256 * 6 * 6, 4096), nn.ReLU(inplace=True),
+            nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(inplace=True),
+            nn.Linear(4096, 10),
+        )
+
+
+def export(source, target):
+    command = ["node", "scripts/run.mjs", "src/cli/export.ts", "--model", source, "--to", target]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def through_torch(source, target):
+    model = AlexNet()
+    if target.suffix == ".pth":
+        model.load_state_dict(torch.load(source, weights_only=True))
+        torch.save(model.state_dict(), target)
+    else:
+        model.load_state_dict(load_file(source))
+        save_file(model.state_dict(), target)
+
+
+model = Path(sys.argv[1]).resolve()
+same = True
+with tempfile.TemporaryDirectory() as name:
+    folder = Path(name)
+    export(model, folder / "before")
+    before = (folder / "before" / "weights.bin").read_bytes()
+    for suffix in (".pth", ".safetensors"):
+        export(model, folder / f"ours{suffix}")
+        through_torch(folder / f"ours{suffix}", folder / f"theirs{suffix}")
+        export(folder / f"theirs{suffix}", folder / f"after{suffix[1:]}")
+        after = (folder / f"after{suffix[1:]}" / "weights.bin").read_bytes()
+        print(f"{suffix}: {len(before)} bytes of weights, {'bit for bit the same' if before == after else 'DIFFERENT'}")
+        same &= before == after
+sys.exit(not same)
