@@ -1,6 +1,6 @@
-import { InputError, positiveInteger } from '../errors';
+import { checkList, checkObject, InputError, positiveInteger } from '../errors';
 import { tf } from '../tf/index';
-import type { ImageSet } from './dataset';
+import { checkSet, type ImageSet } from './dataset';
 import { shuffledIndices } from './random';
 import { toInput } from './transforms';
 
@@ -22,6 +22,9 @@ export function epochBatches(
   batchSize: number,
   shuffle?: { seed: number; epoch: number },
 ): Uint32Array[] {
+  if (!Number.isInteger(length) || length < 0) {
+    throw new InputError(`${length} images, want a whole number`);
+  }
   positiveInteger('batch size', batchSize);
   const order = shuffle
     ? shuffledIndices(length, shuffle.seed, shuffle.epoch)
@@ -35,6 +38,8 @@ export function epochBatches(
 
 /** The bytes of the chosen images, copied: [indices.length, height, width]. */
 export function gatherPixels(set: ImageSet, indices: ArrayLike<number>): Uint8Array {
+  checkSet(set);
+  checkList('indices', indices);
   const size = set.height * set.width;
   const pixels = new Uint8Array(indices.length * size);
   for (let i = 0; i < indices.length; i++) {
@@ -59,6 +64,7 @@ export function makeBatch(set: ImageSet, indices: ArrayLike<number>, inputSize: 
 }
 
 export function disposeBatch(batch: Batch): void {
+  checkObject('batch', batch, ['images', 'labels']);
   batch.images.dispose();
   batch.labels.dispose();
 }

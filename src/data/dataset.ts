@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import zlib from 'node:zlib';
-import { InputError, messageOf } from '../errors';
+import { checkObject, checkText, InputError, messageOf } from '../errors';
 import { declaredBytes, parseIdxImages, parseIdxLabels } from './idx';
 import { DATASET_NAMES, SOURCES } from './sources';
 
@@ -54,6 +54,7 @@ export function loadDataset(split: Split, folder?: string): ImageSet {
   if (split !== 'train' && split !== 'test') {
     throw new InputError(`split is '${split}', want 'train' or 'test'`);
   }
+  if (folder !== undefined) checkText('data folder', folder);
   const directory = folder === undefined ? embeddedFolder() : rawFolder(folder);
   const files = FILES[split];
   const imageFile = readIdxFile(directory, files.images);
@@ -82,6 +83,7 @@ export function loadDataset(split: Split, folder?: string): ImageSet {
 
 /** Images `start` to `end` - 1 as a set of their own: a view, nothing is copied. */
 export function slice(set: ImageSet, start: number, end: number): ImageSet {
+  checkSet(set);
   if (
     !Number.isInteger(start) ||
     !Number.isInteger(end) ||
@@ -108,6 +110,7 @@ export function splitValidation(
   set: ImageSet,
   validationImages = 5000,
 ): { train: ImageSet; validation: ImageSet } {
+  checkSet(set);
   const boundary = set.length - validationImages;
   return {
     train: slice(set, 0, boundary),
@@ -115,8 +118,20 @@ export function splitValidation(
   };
 }
 
+/** Throws InputError unless `set` is a set of images, with as many bytes and labels as it says. */
+export function checkSet(set: ImageSet): void {
+  checkObject('the set', set, ['pixels', 'labels', 'length', 'height', 'width', 'classes']);
+  const { name, pixels, labels, length, height, width } = set;
+  if (pixels.length !== length * height * width || labels.length !== length) {
+    throw new InputError(
+      `${name}: ${pixels.length} bytes and ${labels.length} labels are not ${length} images of ${height}×${width}`,
+    );
+  }
+}
+
 /** How many images of each class there are: [classes]. */
 export function countLabels(set: ImageSet): number[] {
+  checkSet(set);
   const counts = new Array<number>(set.classes).fill(0);
   for (const label of set.labels) counts[label]++;
   return counts;

@@ -1,6 +1,7 @@
 /** Images and labels: from IDX files to batches on the device. */
 export { type Batch, disposeBatch, epochBatches, gatherPixels, makeBatch } from './batches';
 export {
+  checkSet,
   countLabels,
   type ImageSet,
   loadDataset,
@@ -16,4 +17,4 @@ export {
   downloadDataset,
 } from './download';
 export { DATASET_NAMES, type DataSource, type DatasetName, sourceOf } from './sources';
-export { normalise, resize, resizeMatrix, toInput } from './transforms';
+export { normalise, resize, resizeWeights, toInput } from './transforms';

@@ -1,4 +1,4 @@
-import { InputError, positiveInteger } from '../errors';
+import { checkObject, InputError, positiveInteger } from '../errors';
 import { tf } from '../tf/index';
 import { Dropout } from './dropout';
 import { type Initialisation, initialise } from './initialise';
@@ -25,6 +25,7 @@ export interface AlexNetOptions {
  * The caller disposes the model. Throws InputError for sizes that make no network.
  */
 export function alexnet(options: AlexNetOptions = {}): tf.Sequential {
+  checkObject('options', options);
   const { initialisation = 'pytorch', seed = 42 } = options;
   const model = zeroAlexnet(options);
   initialise(model, initialisation, seed);

@@ -11,4 +11,4 @@ export {
   totals,
 } from './layers';
 export { type LoadWeightsOptions, saveStateDict } from './pytorch/index';
-export { inputSizeOf, loadModel, saveModel } from './storage';
+export { checkModel, inputSizeOf, loadModel, saveModel } from './storage';

@@ -3,7 +3,7 @@
  *
  * Plain data: nothing here knows TensorFlow.
  */
-import { InputError } from '../errors';
+import { checkList, checkObject, InputError } from '../errors';
 
 export type LayerSpec =
   | { kind: 'conv'; name: string; filters: number; kernel: number; stride: number; padding: number }
@@ -55,6 +55,8 @@ export interface LayerRow {
 
 /** Follows an image through the table. Throws InputError where it shrinks to nothing. */
 export function layerTable(layers: readonly LayerSpec[], dimensions: Dimensions): LayerRow[] {
+  checkList('layers', layers);
+  checkObject('dimensions', dimensions, ['inputSize', 'channels', 'classes']);
   const { inputSize, channels, classes } = dimensions;
   let shape = [inputSize, inputSize, channels];
   return layers.map((layer) => {
@@ -71,6 +73,7 @@ export function layerTable(layers: readonly LayerSpec[], dimensions: Dimensions)
 
 /** The parameters and the multiply–accumulates of some rows together. */
 export function totals(rows: readonly LayerRow[]): { parameters: number; macs: number } {
+  checkList('rows', rows);
   return {
     parameters: rows.reduce((sum, row) => sum + row.parameters, 0),
     macs: rows.reduce((sum, row) => sum + row.macs, 0),

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { InputError, messageOf } from '../errors';
+import { InputError, kindOf, messageOf } from '../errors';
 import { tf } from '../tf/index';
 import { type LoadWeightsOptions, loadStateDict } from './pytorch/index';
 import { quantise } from './quantise';
@@ -87,8 +87,19 @@ async function loadFolder(folder: string): Promise<tf.LayersModel> {
   return model;
 }
 
+/** Throws InputError unless `model` is a layers model whose weights have not been disposed. */
+export function checkModel(model: tf.LayersModel): void {
+  if (!(model instanceof tf.LayersModel)) {
+    throw new InputError(`the model is ${kindOf(model)}, want a layers model`);
+  }
+  const values = model.weights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
+  if (values.some(({ isDisposed }) => isDisposed))
+    throw new InputError('the model has been disposed');
+}
+
 /** Height and width of the images that a model takes. */
 export function inputSizeOf(model: tf.LayersModel): number {
+  checkModel(model);
   return model.inputs[0].shape[1] as number;
 }
 

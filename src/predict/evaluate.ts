@@ -1,4 +1,5 @@
-import type { ImageSet } from '../data/index';
+import { checkSet, type ImageSet } from '../data/index';
+import { checkList, checkObject, positiveInteger } from '../errors';
 import type { tf } from '../tf/index';
 import { type ValidateOptions, type Validation, validate } from '../train/index';
 
@@ -21,10 +22,11 @@ export async function evaluate(
 }
 
 /** The numbers of the images of `set` that were predicted wrong. */
-export function mistakes(
-  set: ImageSet,
-  { predictions }: Pick<Validation, 'predictions'>,
-): number[] {
+export function mistakes(set: ImageSet, validation: Pick<Validation, 'predictions'>): number[] {
+  checkSet(set);
+  checkObject('validation', validation, ['predictions']);
+  const { predictions } = validation;
+  checkList('predictions', predictions, set.length);
   return [...predictions.keys()].filter((i) => predictions[i] !== set.labels[i]);
 }
 
@@ -34,6 +36,9 @@ export function confusionMatrix(
   predictions: ArrayLike<number>,
   classes: number,
 ): number[][] {
+  checkList('labels', labels);
+  checkList('predictions', predictions, labels.length);
+  positiveInteger('classes', classes);
   const matrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   for (let i = 0; i < labels.length; i++) matrix[labels[i]][predictions[i]]++;
   return matrix;

@@ -4,6 +4,7 @@
  * Behind it lie tfjs's own operations on TensorFlow's C library, made faster for every model: better
  * gradients (`gradients.ts`) and mixed precision (`autocast.ts`).
  */
+import { InputError, kindOf } from '../errors';
 import { installAutocast } from './autocast';
 import { installGradients } from './gradients';
 import { tf } from './load';
@@ -36,3 +37,10 @@ export {
 export { fastestPrecision } from './precision';
 export { adoptVerdicts, distrustedOps, verdictsSoFar } from './trust';
 export { tf };
+
+/** Throws InputError unless `value` is a tensor that has not been disposed. */
+export function checkTensor(name: string, value: unknown): void {
+  if (!(value instanceof tf.Tensor))
+    throw new InputError(`${name} is ${kindOf(value)}, want a tensor`);
+  if (value.isDisposed) throw new InputError(`${name} is a tensor that has been disposed`);
+}

@@ -58,7 +58,9 @@ interface Slots {
  * after a multiplication for the decay.
  *
  * TensorFlow adds epsilon before the second moment's bias is corrected and PyTorch after it, so it is
- * given ε · √(1 − β₂ᵗ). Moments are kept by variable name. `dispose` frees them.
+ * given ε · √(1 − β₂ᵗ). And TensorFlow corrects the bias in float32, where 1 − β₂ᵗ is off by 1e-5 in the first
+ * steps: so it gets β₁ᵗ = β₂ᵗ = 0, and a learning rate that holds the correction. Moments are kept by variable
+ * name. `dispose` frees them.
  */
 export class AdamW {
   learningRate: number;
@@ -87,14 +89,13 @@ export class AdamW {
   beginStep(): void {
     const { weightDecay, beta1, beta2, epsilon } = this.settings;
     this.steps++;
-    const power1 = beta1 ** this.steps;
-    const power2 = beta2 ** this.steps;
-    const correctedEpsilon = epsilon * Math.sqrt(1 - power2);
+    // The moments are averages by TensorFlow's β, which is a float32.
+    const correction1 = 1 - Math.fround(beta1) ** this.steps;
+    const root2 = Math.sqrt(1 - Math.fround(beta2) ** this.steps);
+    const rate = (this.learningRate * root2) / correction1;
     this.freeScalars();
     this.decay = scalarHandle(1 - this.learningRate * weightDecay);
-    this.scalars = [power1, power2, this.learningRate, beta1, beta2, correctedEpsilon].map(
-      scalarHandle,
-    );
+    this.scalars = [0, 0, rate, beta1, beta2, epsilon * root2].map(scalarHandle);
   }
 
   /** Updates one variable in place, as part of the step that `beginStep` began. The caller keeps `gradient`. */

@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { InputError, messageOf } from '../errors';
+import { checkText, InputError, messageOf } from '../errors';
 
 /** Numbers that are read when they are asked for, so that not all of them are in memory at once. */
 export interface LazyArray {
@@ -74,6 +74,7 @@ export function readCheckpoint<State>(
   folder: string,
   onDamaged: (message: string) => void = () => {},
 ): Checkpoint<State> | undefined {
+  checkText('checkpoint folder', folder);
   for (const name of checkpointFiles(folder)) {
     try {
       return readFile<State>(path.join(folder, name));

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import { InputError } from '../errors';
+import { checkModel } from '../model/index';
 import type { tf } from '../tf/index';
 
 /** What Node, tfjs and TensorFlow take before a training begins. */
@@ -13,6 +14,7 @@ const PER_ACTIVATION = 3.5;
 
 /** About how much memory a training step needs at its peak, in bytes. */
 export function trainingMemory(model: tf.LayersModel, batchSize: number): number {
+  checkModel(model);
   const sizes = model.weights.map(({ shape }) => product(shape));
   const weights = sizes.reduce((a, b) => a + b, 0);
   const activations = model.layers

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { ImageSet } from '../data/index';
-import { InputError, messageOf } from '../errors';
+import { checkObject, checkText, InputError, messageOf } from '../errors';
 import type { tf } from '../tf/index';
 import {
   type Checkpoint,
@@ -23,6 +23,7 @@ import {
   train,
   trainSettings,
 } from './trainer';
+import { checkFits } from './validate';
 
 /** Settings that may differ when a training is continued. */
 export const CHANGEABLE = [
@@ -68,6 +69,7 @@ const unfinishedFile = (folder: string) => path.join(checkpointFolder(folder), '
 
 /** The run in `folder` that has not ended, if there is one. */
 export function readUnfinished(folder: string): Unfinished | undefined {
+  checkText('run folder', folder);
   const file = unfinishedFile(folder);
   return fs.existsSync(file)
     ? readJson<Unfinished>(file, { settings: SETTINGS_FORM, notes: {} })
@@ -87,7 +89,10 @@ export async function trainRun(
   set: ImageSet,
   options: RunOptions = {},
 ): Promise<History> {
+  checkObject('options', options);
   const { resume = 'if-unfinished', changes = [], notes = {}, say = () => {} } = options;
+  checkText('run folder', folder);
+  checkFits(model, set);
   const settings = trainSettings(set, options);
   if (options.memoryCheck ?? true) checkMemory(model, settings.batchSize);
   if (resume === 'no') checkNewRun(folder);

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { InputError, messageOf } from '../errors';
+import { checkText, InputError, messageOf } from '../errors';
 import { inputSizeOf, saveModel } from '../model/index';
 import type { tf } from '../tf/index';
 import type { EpochRecord, History, StepRecord, TrainSettings } from './trainer';
@@ -28,6 +28,7 @@ export interface Run {
  * training than after.
  */
 export function checkNewRun(folder: string): void {
+  checkText('run folder', folder);
   const holds = (name: string) => fs.existsSync(path.join(folder, name));
   if (holds('checkpoints')) {
     throw new InputError(
@@ -74,6 +75,7 @@ export async function writeRun(
 
 /** Reads what `writeRun` wrote, without the model. Throws InputError when it is not there. */
 export function readRun(folder: string): Run {
+  checkText('run folder', folder);
   if (!fs.existsSync(path.join(folder, 'config.json'))) {
     throw new InputError(
       `${folder}: no run there yet. Run the notebook 03-train first (or 'npm run train -- --run ${folder}')`,

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { ImageSet } from '../data/index';
 import { InputError } from '../errors';
-import type { Dropout } from '../model/index';
+import { checkModel, type Dropout } from '../model/index';
 import { adoptVerdicts, tf, verdictsSoFar } from '../tf/index';
 import type { AdamW, AdamWState } from './adamw';
 import type { Checkpoint, LazyArray } from './checkpoint';
@@ -118,6 +118,7 @@ export function restore(
 
 /** All weights with the names that they have in every process: tfjs numbers those of a second model. */
 function namedWeights(model: tf.LayersModel): { name: string; variable: tf.Variable }[] {
+  checkModel(model);
   return model.weights.map((weight) => {
     const { originalName, val } = weight as unknown as { originalName: string; val: tf.Variable };
     return { name: originalName, variable: val };
@@ -145,6 +146,7 @@ export function weightsSha256(model: tf.LayersModel): string {
 
 /** The tfjs variables behind a model's trainable weights, in the order of its layers. */
 export function trainableVariables(model: tf.LayersModel): tf.Variable[] {
+  checkModel(model);
   // A LayerVariable keeps its tf.Variable in a field that its type hides.
   return model.trainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
 }

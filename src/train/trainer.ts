@@ -2,8 +2,8 @@
  * The training loop: shuffled batches → gradients → AdamW, with a validation after each epoch.
  */
 import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
-import { InputError, oneOf, positiveInteger } from '../errors';
-import { inputSizeOf } from '../model/index';
+import { checkList, checkObject, InputError, oneOf, positiveInteger } from '../errors';
+import { checkModel, inputSizeOf } from '../model/index';
 import { type ProgressListener, turnEventLoop } from '../progress';
 import { autocast, PRECISIONS, type Precision, Recording, tf } from '../tf/index';
 import { AdamW } from './adamw';
@@ -123,6 +123,7 @@ export async function train(
   set: ImageSet,
   options: TrainOptions = {},
 ): Promise<History> {
+  checkObject('options', options);
   const { validation, onProgress, onEpoch, onUpdate, from } = options;
   checkFits(model, set);
   const settings = trainSettings(set, options);
@@ -307,6 +308,8 @@ export function trainStep(
   group: ArrayLike<number>[],
   options: { precision?: Precision; scaler?: GradScaler } = {},
 ): StepResult {
+  checkModel(model);
+  checkList('group', group, 1);
   const { precision = 'float32', scaler } = options;
   const scale = scaler?.scale ?? 1;
   const variables = trainableVariables(model);

@@ -1,6 +1,6 @@
-import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
-import { InputError } from '../errors';
-import { inputSizeOf } from '../model/index';
+import { checkSet, disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
+import { checkObject, InputError } from '../errors';
+import { checkModel, inputSizeOf } from '../model/index';
 import { type ProgressListener, turnEventLoop } from '../progress';
 import { autocast, type Precision, tf } from '../tf/index';
 import { crossEntropySum } from './loss';
@@ -29,6 +29,8 @@ export interface Validation {
 
 /** Throws InputError unless `model` takes grey images and knows as many classes as `set` has. */
 export function checkFits(model: tf.LayersModel, set: ImageSet): void {
+  checkModel(model);
+  checkSet(set);
   const channels = model.inputs[0].shape[3];
   const classes = model.outputs[0].shape[1];
   if (channels !== 1 || classes !== set.classes) {
@@ -44,6 +46,7 @@ export async function validate(
   set: ImageSet,
   options: ValidateOptions = {},
 ): Promise<Validation> {
+  checkObject('options', options);
   const { batchSize = 128, precision = 'float32', onProgress, label = 'Evaluating' } = options;
   checkFits(model, set);
   const inputSize = inputSizeOf(model);

@@ -1,41 +1,39 @@
-import { normalise, resize, resizeMatrix, toInput } from '../../src/data/index';
-import { tf } from '../../src/tf/index';
+import { normalise, resize, resizeWeights, toInput } from '../../src/data/index';
 import { expectNoLeak } from '../support/tensors';
 
 test('resizing 2 pixels to 4 weighs neighbours by quarters', () => {
   // Half-pixel centres: target pixels lie at -0.25, 0.25, 0.75, 1.25 of the source.
-  expect([...resizeMatrix(2, 4)]).toEqual([1, 0, 0.75, 0.25, 0.25, 0.75, 0, 1]);
+  const { taps, first, weights } = resizeWeights(2, 4);
+  expect([taps, ...first]).toEqual([2, 0, 0, 0, 0]);
+  expect([...weights].map((weight) => weight / 2 ** 22)).toEqual([
+    1, 0, 0.75, 0.25, 0.25, 0.75, 0, 1,
+  ]);
 });
 
 test('shrinking averages over the whole area', () => {
   // A triangle of half-width 2 around the middle of four pixels.
-  expect([...resizeMatrix(4, 1)].map((w) => Math.round(w * 16))).toEqual([3, 5, 5, 3]);
-  expect([...resizeMatrix(3, 3)]).toEqual([1, 0, 0, 0, 1, 0, 0, 0, 1]);
-});
-
-test('each pass rounds to a byte, halves up', async () => {
-  await expectNoLeak(() => {
-    // Rows first: [0, 2] → 0, 0.5→1, 1.5→2, 2 and [0, 0] → 0; then columns from these.
-    const out = resize(Uint8Array.from([0, 2, 0, 0]), 2, 2, 4);
-    expect(out.arraySync()).toEqual([
-      [
-        [0, 1, 2, 2],
-        [0, 1, 2, 2],
-        [0, 0, 1, 1],
-        [0, 0, 0, 0],
-      ],
-    ]);
-    out.dispose();
+  const shrink = resizeWeights(4, 1);
+  expect([...shrink.weights].map((w) => Math.round((16 * w) / 2 ** 22))).toEqual([3, 5, 5, 3]);
+  expect(resizeWeights(3, 3)).toEqual({
+    taps: 1,
+    first: Int32Array.of(0, 1, 2),
+    weights: new Int32Array(3).fill(2 ** 22),
   });
 });
 
-test('bytes become -1 to 1', async () => {
-  await expectNoLeak(() => {
-    const bytes = tf.tensor1d([0, 51, 255]);
-    const out = normalise(bytes);
-    expect([...out.dataSync()].map((v) => Number(v.toFixed(6)))).toEqual([-1, -0.6, 1]);
-    tf.dispose([bytes, out]);
-  });
+test('each pass rounds to a byte, halves up', () => {
+  // Rows first: [0, 2] → 0, 0.5→1, 1.5→2, 2 and [0, 0] → 0; then columns from these.
+  expect([...resize(Uint8Array.from([0, 2, 0, 0]), 2, 2, 4)]).toEqual([
+    ...[0, 1, 2, 2],
+    ...[0, 1, 2, 2],
+    ...[0, 0, 1, 1],
+    ...[0, 0, 0, 0],
+  ]);
+});
+
+test('bytes become -1 to 1', () => {
+  const out = normalise(Uint8Array.of(0, 51, 255));
+  expect([...out].map((v) => Number(v.toFixed(6)))).toEqual([-1, -0.6, 1]);
 });
 
 test('the input is a batch of square images of one channel', async () => {
