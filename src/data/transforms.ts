@@ -83,70 +83,129 @@ export function resize(
   width: number,
   size: number,
 ): Uint8Array {
+  const count = countImages(pixels, height, width);
+  const resizer = new Resizer(height, width, size);
+  const resized = new Uint8Array(count * size * size);
+  for (let image = 0; image < count; image++) {
+    const target = resized.subarray(image * size * size, (image + 1) * size * size);
+    resizer.resize(pixels.subarray(image * height * width, (image + 1) * height * width), target);
+  }
+  return resized;
+}
+
+function countImages(pixels: Uint8Array, height: number, width: number): number {
   checkList('pixels', pixels);
   const count = pixels.length / (height * width);
   if (!Number.isInteger(count) || count < 1) {
     throw new InputError(`${pixels.length} pixels are not whole images of ${height}×${width}`);
   }
-  positiveInteger('input size', size);
-  const [alongRows, alongColumns] = [cachedWeights(width, size), cachedWeights(height, size)];
-  const wide = new Uint8Array(height * size);
-  const resized = new Uint8Array(count * size * size);
-  for (let image = 0; image < count; image++) {
-    const source = pixels.subarray(image * height * width, (image + 1) * height * width);
-    resizeRows(source, height, width, size, alongRows, wide);
-    const target = resized.subarray(image * size * size, (image + 1) * size * size);
-    resizeColumns(wide, size, alongColumns, target);
-  }
-  return resized;
+  return count;
 }
 
-function resizeRows(
-  source: Uint8Array,
-  height: number,
-  width: number,
-  size: number,
-  { taps, first, weights }: ResizeWeights,
-  target: Uint8Array,
-): void {
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < size; x++) {
+/** A part of an image: from `top` up to `bottom`, from `left` up to `right`, the last two not included. */
+interface Box {
+  top: number;
+  bottom: number;
+  left: number;
+  right: number;
+}
+
+/** Resizes images of one size. What is black around a digit, more than half of the image, is passed over. */
+class Resizer {
+  private readonly alongRows: ResizeWeights;
+  private readonly alongColumns: ResizeWeights;
+  /** [height, size]: the rows resized, the columns not yet. */
+  private readonly wide: Uint8Array;
+  private readonly sums: Int32Array;
+
+  constructor(
+    private readonly height: number,
+    private readonly width: number,
+    private readonly size: number,
+  ) {
+    positiveInteger('input size', size);
+    this.alongRows = cachedWeights(width, size);
+    this.alongColumns = cachedWeights(height, size);
+    this.wide = new Uint8Array(height * size);
+    this.sums = new Int32Array(size);
+  }
+
+  /** Fills `target`, which must be black, and returns the part of it that is not black. */
+  resize(source: Uint8Array, target: Uint8Array): Box {
+    const { height, width, size, alongRows, alongColumns } = this;
+    const lit = litBox(source, height, width);
+    const [left, right] = reached(alongRows, size, lit.left, lit.right);
+    const [top, bottom] = reached(alongColumns, size, lit.top, lit.bottom);
+    this.wide.fill(0);
+    for (let y = lit.top; y < lit.bottom; y++) this.resizeRow(source, y, left, right);
+    for (let y = top; y < bottom; y++) this.resizeColumns(target, y, left, right);
+    return { top, bottom, left, right };
+  }
+
+  private resizeRow(source: Uint8Array, y: number, left: number, right: number): void {
+    const { wide, width, size } = this;
+    const { taps, first, weights } = this.alongRows;
+    for (let x = left; x < right; x++) {
       const start = y * width + first[x];
       let sum = HALF;
-      for (let tap = 0; tap < taps; tap++)
+      for (let tap = 0; tap < taps; tap++) {
         sum += imul(source[start + tap], weights[x * taps + tap]);
-      target[y * size + x] = sum >> PRECISION_BITS;
+      }
+      wide[y * size + x] = sum >> PRECISION_BITS;
     }
   }
-}
 
-function resizeColumns(
-  source: Uint8Array,
-  size: number,
-  { taps, first, weights }: ResizeWeights,
-  target: Uint8Array,
-): void {
-  const sums = new Int32Array(size);
-  for (let y = 0; y < size; y++) {
+  private resizeColumns(target: Uint8Array, y: number, left: number, right: number): void {
+    const { wide, sums, size } = this;
+    const { taps, first, weights } = this.alongColumns;
     const to = y * size;
     const from = first[y] * size;
     if (taps === 2) {
       // Every enlargement: worth a loop of its own.
       const [upper, lower] = [weights[2 * y], weights[2 * y + 1]];
-      for (let x = 0; x < size; x++) {
-        const sum = imul(source[from + x], upper) + imul(source[from + size + x], lower);
+      for (let x = left; x < right; x++) {
+        const sum = imul(wide[from + x], upper) + imul(wide[from + size + x], lower);
         target[to + x] = (sum + HALF) >> PRECISION_BITS;
       }
-      continue;
+      return;
     }
     sums.fill(HALF);
     for (let tap = 0; tap < taps; tap++) {
       const weight = weights[y * taps + tap];
       const start = from + tap * size;
-      for (let x = 0; x < size; x++) sums[x] += imul(source[start + x], weight);
+      for (let x = left; x < right; x++) sums[x] += imul(wide[start + x], weight);
     }
-    for (let x = 0; x < size; x++) target[to + x] = sums[x] >> PRECISION_BITS;
+    for (let x = left; x < right; x++) target[to + x] = sums[x] >> PRECISION_BITS;
   }
+}
+
+/** The smallest box that holds all pixels that are not 0. */
+function litBox(pixels: Uint8Array, height: number, width: number): Box {
+  const box = { top: height, bottom: 0, left: width, right: 0 };
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (pixels[y * width + x] === 0) continue;
+      if (y < box.top) box.top = y;
+      box.bottom = y + 1;
+      if (x < box.left) box.left = x;
+      if (x >= box.right) box.right = x + 1;
+    }
+  }
+  return box;
+}
+
+/** The target pixels, from one up to another, that source pixels from `begin` up to `end` have a part in. */
+function reached(
+  { taps, first }: ResizeWeights,
+  size: number,
+  begin: number,
+  end: number,
+): [number, number] {
+  if (begin >= end) return [0, 0];
+  let [low, high] = [0, size];
+  while (low < size && first[low] + taps <= begin) low++;
+  while (high > low && first[high - 1] >= end) high--;
+  return [low, high];
 }
 
 /** ToTensor and Normalize((0.5,), (0.5,)) of each byte, in float32 as PyTorch computes it. */
@@ -169,6 +228,18 @@ export function toInput(
   width: number,
   size: number,
 ): tf.Tensor4D {
-  const values = normalise(resize(pixels, height, width, size));
-  return tf.tensor4d(values, [values.length / (size * size), size, size, 1]);
+  const count = countImages(pixels, height, width);
+  const resizer = new Resizer(height, width, size);
+  const values = new Float32Array(count * size * size).fill(NORMALISED[0]);
+  const resized = new Uint8Array(size * size);
+  for (let image = 0; image < count; image++) {
+    const source = pixels.subarray(image * height * width, (image + 1) * height * width);
+    resized.fill(0);
+    const { top, bottom, left, right } = resizer.resize(source, resized);
+    for (let y = top; y < bottom; y++) {
+      const start = image * size * size + y * size;
+      for (let x = left; x < right; x++) values[start + x] = NORMALISED[resized[y * size + x]];
+    }
+  }
+  return tf.tensor4d(values, [count, size, size, 1]);
 }

@@ -36,6 +36,22 @@ test('bytes become -1 to 1', () => {
   expect([...out].map((v) => Number(v.toFixed(6)))).toEqual([-1, -0.6, 1]);
 });
 
+test('the input is the bytes resized, then normalised, whatever is black', async () => {
+  await expectNoLeak(() => {
+    // A lit corner, a lit dot, nothing lit, all lit.
+    const pixels = new Uint8Array(4 * 36);
+    pixels[0] = 200;
+    pixels[36 + 14] = 100;
+    pixels.fill(255, 3 * 36);
+    for (const size of [3, 6, 13]) {
+      const out = toInput(pixels, 6, 6, size);
+      expect([...out.dataSync()]).toEqual([...normalise(resize(pixels, 6, 6, size))]);
+      expect(Math.max(...out.dataSync().slice(2 * size * size, 3 * size * size))).toBe(-1);
+      out.dispose();
+    }
+  });
+});
+
 test('the input is a batch of square images of one channel', async () => {
   await expectNoLeak(() => {
     const out = toInput(new Uint8Array(2 * 28 * 28).fill(255), 28, 28, 227);
