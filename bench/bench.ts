@@ -296,12 +296,21 @@ async function bench(args: Arguments): Promise<void> {
     }
     if (args.stock) workers.push(await startNode(STOCK, 'stock.ts', args, 'float32', false));
 
-    const step = await interleave(workers, 'step', args.rounds, 10, progress);
-    const evaluate = await interleave(workers, 'evaluate', args.rounds, 2, progress);
-    const latency = await interleave(workers, 'latency', 3 * args.rounds, 5, progress);
-    const rate = (await workers[0].ask('rate')).value as number;
     const ours32 = workers.find(({ name }) => name === OURS_FLOAT32) ?? workers[0];
-    const rateFloat32 = (await ours32.ask('rate')).value as number;
+    const rates: { best: number[]; float32: number[] } = { best: [], float32: [] };
+    const measureRates = async () => {
+      rates.best.push((await workers[0].ask('rate')).value as number);
+      rates.float32.push((await ours32.ask('rate')).value as number);
+    };
+    const step = await interleave(workers, 'step', args.rounds, 10, progress);
+    await measureRates();
+    const evaluate = await interleave(workers, 'evaluate', args.rounds, 2, progress);
+    await measureRates();
+    const latency = await interleave(workers, 'latency', 3 * args.rounds, 5, progress);
+    await measureRates();
+    // The floor is what the machine can do: the best that was seen, not what noise left of it.
+    const rate = Math.max(...rates.best);
+    const rateFloat32 = Math.max(...rates.float32);
 
     const flops = stepFlops(args);
     const of = (results: Map<string, Measured>) => {

@@ -1,6 +1,8 @@
+import fs from 'node:fs';
+import { InputError, messageOf } from '../errors';
 import { loadModel } from '../model/index';
-import { predictFile } from '../predict/index';
-import { percent } from '../viz/index';
+import { type DigitStep, predictImage, readDigit } from '../predict/index';
+import { percent, stepsGrid } from '../viz/index';
 import { command, printJson, progressUnless, run } from './common';
 
 const program = command(
@@ -12,16 +14,26 @@ const program = command(
     '--model <dir>',
     'a run folder, a tfjs model folder, or PyTorch weights: .pth, .safetensors',
   )
+  .option(
+    '--as-is',
+    'take pictures as they are, only grey and square: light on dark and framed as MNIST',
+  )
+  .option('--steps <png>', 'draw the steps from each picture to 28×28 into this file')
   .option('--json', 'print [{file, prediction, probabilities}] and nothing else')
   .action(predictCommand);
 
 async function predictCommand(
   files: string[],
-  args: { model: string; json?: boolean },
+  args: { model: string; asIs?: boolean; steps?: string; json?: boolean },
 ): Promise<void> {
+  const pictures: DigitStep[][] = [];
+  for (const file of files) pictures.push(await readDigit(file, { asIs: args.asIs }));
+  if (args.steps) writeFile(args.steps, await stepsGrid(pictures));
   const model = await loadModel(args.model, { onProgress: progressUnless(args.json) });
-  const predictions = [];
-  for (const file of files) predictions.push({ file, ...(await predictFile(model, file)) });
+  const predictions = files.map((file, i) => ({
+    file,
+    ...predictImage(model, pictures[i][pictures[i].length - 1]),
+  }));
   if (args.json) {
     printJson(predictions);
     return;
@@ -33,6 +45,26 @@ async function predictCommand(
     console.log(
       `${file}: ${prediction} (${percent(probabilities[prediction])}; next ${second.label}, ${percent(second.probability)})`,
     );
+    probabilities.forEach((probability, label) => {
+      console.log(`  ${label} ${bar(probability)} ${percent(probability, 1).padStart(6)}`);
+    });
+  }
+  if (args.steps) console.log(`Written: ${args.steps}`);
+}
+
+/** 24 characters in eighths; what is not 0 shows. */
+function bar(share: number): string {
+  const eighths = Math.ceil(share * 24 * 8 - 1e-3);
+  const part = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'][eighths % 8];
+  return ('█'.repeat(Math.floor(eighths / 8)) + part).padEnd(24);
+}
+
+function writeFile(file: string, bytes: Buffer): void {
+  try {
+    fs.writeFileSync(`${file}.part`, bytes);
+    fs.renameSync(`${file}.part`, file);
+  } catch (error) {
+    throw new InputError(`${file}: cannot be written: ${messageOf(error)}`);
   }
 }
 

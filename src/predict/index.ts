@@ -1,4 +1,5 @@
-/** Using a trained model: on a labelled set, on a batch, on an image file. */
+/** Using a trained model: on a labelled set, on a batch, on a picture of a digit. */
+export { type Bitmap, type DigitStep, digitSteps, type GreyImage } from './digit';
 export { confusionMatrix, type Evaluation, evaluate, mistakes } from './evaluate';
-export { type GreyImage, readGreyImage } from './image';
-export { type Prediction, predictBatch, predictFile } from './predict';
+export { type DigitOptions, readBitmap, readDigit } from './image';
+export { type Prediction, predictBatch, predictFile, predictImage } from './predict';

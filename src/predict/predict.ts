@@ -1,7 +1,9 @@
 import { gatherPixels, type ImageSet, toInput } from '../data/index';
+import { checkObject } from '../errors';
 import { inputSizeOf } from '../model/index';
 import { autocast, type Precision, tf } from '../tf/index';
-import { readGreyImage } from './image';
+import type { GreyImage } from './digit';
+import { type DigitOptions, readDigit } from './image';
 
 export interface Prediction {
   /** The most probable class. */
@@ -20,10 +22,25 @@ export function predictBatch(
   return predictPixels(model, gatherPixels(set, indices), set.height, set.width, precision);
 }
 
-/** Predicts an image file: PNG, JPEG, BMP, GIF or TIFF. Throws InputError when it is not one. */
-export async function predictFile(model: tf.LayersModel, file: string): Promise<Prediction> {
-  const { pixels, height, width } = await readGreyImage(file);
-  return predictPixels(model, pixels, height, width, 'float32')[0];
+/** Predicts one grey, square image: light strokes on black, as the last of `digitSteps`. */
+export function predictImage(
+  model: tf.LayersModel,
+  image: GreyImage,
+  precision: Precision = 'float32',
+): Prediction {
+  checkObject('the image', image, ['pixels', 'height', 'width']);
+  const { pixels, height, width } = image;
+  return predictPixels(model, pixels, height, width, precision)[0];
+}
+
+/** Predicts an image file by the steps of `readDigit`. Throws InputError when that does. */
+export async function predictFile(
+  model: tf.LayersModel,
+  file: string,
+  options: DigitOptions = {},
+): Promise<Prediction> {
+  const steps = await readDigit(file, options);
+  return predictImage(model, steps[steps.length - 1]);
 }
 
 function predictPixels(

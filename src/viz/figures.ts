@@ -2,6 +2,7 @@
  * Plotly figures as plain data: nothing here knows TensorFlow, Jupyter or Plotly's code.
  */
 
+import { checkList } from '../errors';
 import type { EpochRecord, StepRecord } from '../train/index';
 
 /** What `Plotly.newPlot` takes, and what Jupyter calls `application/vnd.plotly.v1+json`. */
@@ -15,6 +16,7 @@ const VALIDATION = '#ff7f0e';
 
 /** Loss and accuracy per epoch, training and validation: the article's two plots, side by side. */
 export function epochCurves(history: EpochRecord[], title = 'Training progress'): Figure {
+  checkList('history', history);
   const epochs = history.map(({ epoch }) => epoch);
   const percent = (value: number | null) => (value === null ? null : 100 * value);
   const hasValidation = history.some(({ valLoss }) => valLoss !== null);
@@ -61,6 +63,7 @@ export function epochCurves(history: EpochRecord[], title = 'Training progress')
 
 /** Loss and accuracy per step (an update of the weights), with a running average over some ten steps. */
 export function stepCurves(steps: StepRecord[], title = 'Training, step by step'): Figure {
+  checkList('steps', steps);
   const numbers = steps.map(({ step }) => step);
   const faint = 'rgba(31, 119, 180, 0.3)';
   const loss = steps.map((s) => s.loss);
@@ -76,6 +79,7 @@ export function stepCurves(steps: StepRecord[], title = 'Training, step by step'
 
 /** The confusion matrix as a heat map: rows are the actual classes, columns the predicted ones. */
 export function confusionFigure(confusion: number[][], title = 'Confusion matrix'): Figure {
+  checkList('confusion', confusion);
   const classes = confusion.map((_, index) => String(index));
   // Colour by the share of the row, so that a rare class shows as clearly as a common one.
   const shares = confusion.map((row) => {
@@ -118,6 +122,9 @@ export function barFigure(
   title: string,
   axis: [string, string],
 ): Figure {
+  checkList('labels', labels);
+  checkList('values', values, labels.length);
+  checkList('axis', axis, 2);
   return {
     data: [{ type: 'bar', x: labels, y: values, marker: { color: TRAIN } }],
     layout: {
@@ -129,8 +136,33 @@ export function barFigure(
   };
 }
 
+/** What a network thinks of one image: a bar for each class, the most probable one's standing out. */
+export function probabilitiesFigure(
+  probabilities: number[],
+  title = 'What the network sees in it',
+): Figure {
+  checkList('probabilities', probabilities, 1);
+  const best = probabilities.indexOf(Math.max(...probabilities));
+  const figure = barFigure(
+    probabilities.map((_, label) => String(label)),
+    probabilities,
+    title,
+    ['Digit', 'Probability'],
+  );
+  Object.assign(figure.data[0], {
+    marker: { color: probabilities.map((_, label) => (label === best ? VALIDATION : TRAIN)) },
+    text: probabilities.map((value) => `${(100 * value).toFixed(value < 0.1 ? 1 : 0)}%`),
+    textposition: 'outside',
+    cliponaxis: false,
+    hovertemplate: '%{x}: %{y:.2%}<extra></extra>',
+  });
+  Object.assign(figure.layout.yaxis as object, { range: [0, 1], tickformat: '.0%' });
+  return figure;
+}
+
 /** Exponential moving average with its start corrected for, as Adam's moments are. */
 export function smooth(values: number[], keep = 0.9): number[] {
+  checkList('values', values);
   let average = 0;
   return values.map((value, i) => {
     average = keep * average + (1 - keep) * value;

@@ -4,10 +4,11 @@ export {
   confusionFigure,
   epochCurves,
   type Figure,
+  probabilitiesFigure,
   smooth,
   stepCurves,
 } from './figures';
 export { percent } from './format';
-export { type GridOptions, imageGrid } from './grid';
+export { type GridOptions, imageGrid, stepsGrid } from './grid';
 export { clock, progressLine, streamProgress } from './progress';
 export { showEpochs, showFigure, showImage, showProgress, showTable } from './show';

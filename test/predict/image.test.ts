@@ -1,13 +1,18 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import zlib from 'node:zlib';
 import { Jimp } from 'jimp';
-import { InputError } from '../../src/errors';
-import { alexnet } from '../../src/model/index';
-import { predictBatch, predictFile, readGreyImage } from '../../src/predict/index';
+import { alexnet, saveModel } from '../../src/model/index';
+import { predictBatch, predictFile, readBitmap, readDigit } from '../../src/predict/index';
+import { probabilitiesFigure, stepsGrid } from '../../src/viz/index';
+import { cli, expectOneLineError, root } from '../support/command';
 import { temporaryFolder } from '../support/idx';
 import { barSet } from '../support/sets';
+import { expectNoLeak } from '../support/tensors';
 
 const temporary = temporaryFolder();
+const place = (name: string) => path.join(temporary, name);
+const sample = (name: string) => path.join(root, 'samples', name);
 const MIME = {
   png: 'image/png',
   jpeg: 'image/jpeg',
@@ -15,93 +20,297 @@ const MIME = {
   gif: 'image/gif',
   tiff: 'image/tiff',
 } as const;
+type Type = keyof typeof MIME;
+const TYPES = Object.keys(MIME) as Type[];
 
-/** An image of one colour a pixel: [r, g, b, alpha]. */
-async function write(
-  name: string,
-  width: number,
-  pixels: number[][],
-  type: keyof typeof MIME = 'png',
-): Promise<string> {
+function file(name: string, bytes: Buffer | string): string {
+  fs.writeFileSync(place(name), bytes);
+  return place(name);
+}
+
+/** An image file with a colour a pixel: [r, g, b, alpha]. */
+async function encode(width: number, pixels: number[][], type: Type = 'png'): Promise<Buffer> {
   const data = Buffer.alloc(4 * pixels.length); // not from a pool: jimp reads the whole memory behind it
   data.set(pixels.flat());
-  const file = path.join(temporary, `${name}.${type}`);
   const image = Jimp.fromBitmap({ data, width, height: pixels.length / width });
-  fs.writeFileSync(file, await image.getBuffer(MIME[type] as 'image/png'));
-  return file;
+  return image.getBuffer(MIME[type] as 'image/png');
 }
 const grey = (value: number) => [value, value, value, 255];
-
-test.each(Object.keys(MIME) as (keyof typeof MIME)[])('reads %s', async (type) => {
-  // A white square on black, large enough for JPEG to keep.
-  const pixels = Array.from({ length: 256 }, (_, i) => {
-    const [x, y] = [i % 16, Math.floor(i / 16)];
-    return grey(x >= 4 && x < 12 && y >= 4 && y < 12 ? 255 : 0);
-  });
-  const {
-    pixels: read,
-    width,
-    height,
-  } = await readGreyImage(await write('square', 16, pixels, type));
-  expect([width, height]).toEqual([16, 16]);
-  expect(read[0]).toBeLessThan(20);
-  expect(read[8 * 16 + 8]).toBeGreaterThan(235);
+/** A 7, dark on light. */
+const seven = Array.from({ length: 60 * 50 }, (_, i) => {
+  const [x, y] = [i % 50, Math.floor(i / 50)];
+  const bar = y >= 10 && y < 16 && x >= 12 && x < 38;
+  const leg = y >= 10 && y < 50 && Math.abs(x - (36 - (y - 10) / 2)) < 3;
+  return grey(bar || leg ? 20 : 235);
 });
 
-test('colours become grey as in PIL, light on dark', async () => {
-  const black = grey(0);
-  const pixels = [black, black, black, black, [255, 0, 0, 255], black, black, black, black];
-  const { pixels: read } = await readGreyImage(await write('red', 3, pixels));
-  expect(read[4]).toBe(76); // PIL: Image.new("RGB", (1, 1), (255, 0, 0)).convert("L")
+test.each(TYPES)('reads %s', async (type) => {
+  const steps = await readDigit(file(`7.${type}`, await encode(50, seven, type)));
+  expect([steps[0].width, steps[0].height]).toEqual([50, 60]);
+  expect(steps[0].pixels[0]).toBeGreaterThan(215);
+  expect(steps[0].pixels[12 * 50 + 20]).toBeLessThan(40);
+  const reference = await readDigit(file('7.png', await encode(50, seven)));
+  const pixels = steps[steps.length - 1].pixels;
+  const wanted = reference[reference.length - 1].pixels;
+  const difference = pixels.reduce((sum, value, i) => sum + Math.abs(value - wanted[i]), 0) / 784;
+  expect(difference).toBeLessThan(3);
 });
 
-test('dark on light is inverted, transparency is paper', async () => {
-  const paper = [0, 0, 0, 0];
-  const pixels = [paper, paper, paper, paper, grey(10), paper, paper, paper, paper];
-  const { pixels: read } = await readGreyImage(await write('ink', 3, pixels));
-  expect([...read]).toEqual([0, 0, 0, 0, 245, 0, 0, 0, 0]);
+/** Where the pixel of the stored row and column is seen, by the table of EXIF 2.3, for W × H as seen. */
+const SEEN: ((row: number, column: number, w: number, h: number) => [number, number])[] = [
+  (r, c) => [c, r],
+  (r, c, w) => [w - 1 - c, r],
+  (r, c, w, h) => [w - 1 - c, h - 1 - r],
+  (r, c, _, h) => [c, h - 1 - r],
+  (r, c) => [r, c],
+  (r, c, w) => [w - 1 - r, c],
+  (r, c, w, h) => [w - 1 - r, h - 1 - c],
+  (r, c, _, h) => [r, h - 1 - c],
+];
+
+test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+  'a JPEG is turned as its EXIF orientation %i says',
+  async (o) => {
+    const [w, h] = [50, 60];
+    const [columns, rows] = o < 5 ? [w, h] : [h, w];
+    const stored = Array.from({ length: w * h }, (_, i) => {
+      const [x, y] = SEEN[o - 1](Math.floor(i / columns), i % columns, w, h);
+      return seven[y * w + x];
+    });
+    expect(stored.length / columns).toBe(rows);
+    const jpeg = await encode(columns, stored, 'jpeg');
+    // APP1 with a TIFF directory of one entry: 0x0112, a short, 1 of it.
+    const exif = Buffer.from(
+      `45786966000049492a0008000000010012010300010000000${o}00000000000000`,
+      'hex',
+    );
+    const length = Buffer.from([0xff, 0xe1, 0, exif.length + 2]);
+    const turned = Buffer.concat([jpeg.subarray(0, 2), length, exif, jpeg.subarray(2)]);
+    const bitmap = await readBitmap(file(`turned-${o}.jpg`, turned));
+    expect([bitmap.width, bitmap.height]).toEqual([w, h]);
+    const difference = seven.reduce((sum, [v], i) => sum + Math.abs(v - bitmap.data[4 * i]), 0);
+    expect(difference / seven.length).toBeLessThan(3);
+  },
+);
+
+test('a CMYK JPEG has its colours, or is refused if nothing says how they are stored', async () => {
+  // Made by bench/reference/digits.py: a 1 of (150, 20, 30) on (250, 240, 225).
+  const jpeg = fs.readFileSync(path.join(root, 'test/reference/digits-cmyk.jpg'));
+  const { data, width } = await readBitmap(file('cmyk.jpg', jpeg));
+  const colour = (x: number, y: number) => [0, 1, 2].map((k) => data[4 * (y * width + x) + k]);
+  const close = (found: number[], wanted: number[]) => {
+    for (const k of [0, 1, 2]) expect(Math.abs(found[k] - wanted[k])).toBeLessThan(12);
+  };
+  close(colour(5, 5), [250, 240, 225]);
+  close(colour(88, 100), [150, 20, 30]);
+  const adobe = jpeg.indexOf('Adobe') - 4;
+  const without = Buffer.concat([
+    jpeg.subarray(0, adobe),
+    jpeg.subarray(adobe + 2 + jpeg.readUInt16BE(adobe + 2)),
+  ]);
+  await expect(readDigit(file('bare.jpg', without))).rejects.toThrow(
+    /bare.jpg: not an image that can be read .*: Unsupported color mode \(4 components\)$/,
+  );
 });
 
-test('what is not square gets background at both sides', async () => {
-  const pixels = [0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0].map(grey);
-  const { pixels: read, width, height } = await readGreyImage(await write('wide', 5, pixels));
-  expect([width, height]).toEqual([5, 5]);
-  expect(read[5 + 4]).toBe(9);
+test('the samples go through the steps', async () => {
+  const files = fs.readdirSync(path.join(root, 'samples'));
+  expect(files.length).toBeGreaterThanOrEqual(6);
+  for (const name of files) {
+    const steps = await readDigit(sample(name));
+    const { pixels, width, height } = steps[steps.length - 1];
+    expect([name, width, height]).toEqual([name, 28, 28]);
+    const lit = pixels.filter((value) => value > 127).length;
+    expect([name, lit > 40 && lit < 200]).toEqual([name, true]);
+  }
+  const sideways = await readDigit(sample('7-sideways.jpg'));
+  expect(sideways[0].height).toBeGreaterThan(sideways[0].width);
 });
 
-test("MNIST's own form is taken as it is", async () => {
+test("MNIST's own form is taken as it is, and others if they are to be", async () => {
   const set = barSet(3);
   const model = alexnet({ inputSize: 63, seed: 3 });
   const pixels = [...set.pixels.subarray(784, 1568)].map(grey);
   const [inMemory] = predictBatch(model, set, [1]);
-  expect(await predictFile(model, await write('bar', 28, pixels))).toEqual(inMemory);
-});
-
-test.each<[string, Buffer | null, RegExp]>([
-  ['missing.png', null, /missing.png: no such file/],
-  ['text.png', Buffer.from('hello'), /text.png: not an image that can be read/],
-  ['empty.png', Buffer.alloc(0), /empty.png: not an image that can be read/],
-  [
-    'cut.png',
-    Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex'),
-    /cut.png: not an image that can be read/,
-  ],
-])('refuses %s', async (name, content, message) => {
-  const file = path.join(temporary, name);
-  if (content) fs.writeFileSync(file, content);
-  await expect(readGreyImage(file)).rejects.toThrow(message);
-  await expect(readGreyImage(file)).rejects.toThrow(InputError);
-});
-
-test('refuses an image whose square would fill the memory', async () => {
-  const file = path.join(temporary, 'strip.png');
-  fs.writeFileSync(
-    file,
-    await new Jimp({ width: 5000, height: 2, color: 0xffffffff }).getBuffer('image/png'),
+  const mnist = file('bar.png', await encode(28, pixels));
+  await expectNoLeak(async () => {
+    expect(await predictFile(model, mnist)).toEqual(inMemory);
+    expect(await predictFile(model, mnist, { asIs: true })).toEqual(inMemory);
+  });
+  const wide = file('wide.png', await encode(5, [0, 9, 0, 0, 255, 0, 0, 0, 0, 0].map(grey)));
+  const steps = await readDigit(wide, { asIs: true });
+  expect(steps.map(({ name }) => name)).toEqual(['Grey', 'Square']);
+  expect(Array.from({ length: 5 }, (_, y) => [...steps[1].pixels.slice(5 * y, 5 * y + 5)])).toEqual(
+    [
+      [0, 0, 0, 0, 0],
+      [0, 9, 0, 0, 255],
+      [0, 0, 0, 0, 0],
+      [0, 0, 0, 0, 0],
+      [0, 0, 0, 0, 0],
+    ],
   );
-  await expect(readGreyImage(file)).rejects.toThrow('5000×2 pixels, want at most 4096 a side');
+  const strip = file(
+    'strip.png',
+    await new Jimp({ width: 5000, height: 2 }).getBuffer('image/png'),
+  );
+  await expect(readDigit(strip, { asIs: true })).rejects.toThrow(
+    'strip.png: 5000×2 pixels, want at most 4096 a side to take it as it is',
+  );
 });
 
-test('refuses a folder', async () => {
-  await expect(readGreyImage(temporary)).rejects.toThrow('not a file');
+async function expectRefused(name: string, bytes: Buffer | string, message: RegExp): Promise<void> {
+  const refusal = readDigit(file(name, bytes));
+  await expect(refusal).rejects.toThrow(message);
+  await expect(refusal).rejects.toThrow(
+    expect.objectContaining({
+      name: 'InputError',
+      message: expect.stringMatching(new RegExp(`^${place(name)}: [^\\n]+$`)),
+    }),
+  );
+}
+
+const be32 = (...values: number[]) => {
+  const buffer = Buffer.alloc(4 * values.length);
+  for (const [i, value] of values.entries()) buffer.writeUInt32BE(value, 4 * i);
+  return buffer;
+};
+function crc32(bytes: Buffer): number {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let k = 0; k < 8; k++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}
+function chunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type), data]);
+  return Buffer.concat([be32(data.length), body, be32(crc32(body))]);
+}
+const png = (width: number, height: number, interlaced: number, data: Buffer) =>
+  Buffer.concat([
+    Buffer.from('89504e470d0a1a0a', 'hex'),
+    chunk('IHDR', Buffer.concat([be32(width, height), Buffer.from([8, 0, 0, 0, interlaced])])),
+    chunk('IDAT', data),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+
+test('pictures of 400 megapixels are refused by their headers', async () => {
+  const gif = Buffer.from('474946383961204e204e0000003b', 'hex');
+  const bmp = Buffer.alloc(60);
+  bmp.write('BM');
+  bmp.writeUInt32LE(60, 2);
+  bmp.writeUInt32LE(40, 14);
+  bmp.writeInt32LE(20_000, 18);
+  bmp.writeInt32LE(-20_000, 22);
+  const tiff = Buffer.from(
+    '4d4d002a000000080002010000040000000100004e20010100040000000100004e2000000000',
+    'hex',
+  );
+  const files: [string, Buffer][] = [
+    ['huge.png', png(20_000, 20_000, 0, zlib.deflateSync(Buffer.alloc(1000)))],
+    ['huge.jpg', Buffer.from('ffd8ffc0000b084e204e200101110000ffd9', 'hex')],
+    ['huge.gif', gif],
+    ['huge.bmp', bmp],
+    ['huge.tiff', tiff],
+  ];
+  for (const [name, bytes] of files) {
+    await expectRefused(name, bytes, /20000×20000 pixels, want at most 25 million/);
+  }
+});
+
+test('a PNG that inflates to more than its pixels is refused', async () => {
+  const bomb = zlib.deflateSync(Buffer.alloc(20_000_000));
+  await expectRefused('bomb.png', png(28, 28, 1, bomb), /bomb.png: not an image that can be read/);
+  await expectRefused(
+    'bomb0.png',
+    png(28, 28, 0, bomb),
+    /bomb0.png: not an image that can be read/,
+  );
+});
+
+test.each(TYPES)('a %s that is cut off is refused', async (type) => {
+  const whole = await encode(50, seven, type);
+  for (const share of [0.01, 0.3, 0.6, 0.97]) {
+    const bytes = whole.subarray(0, Math.max(9, Math.floor(share * whole.length)));
+    await expectRefused(`cut-${share}.${type}`, bytes, /not an image that can be read .*cut off/);
+  }
+});
+
+test('an animation and a document of several pages are refused', async () => {
+  const gif = await encode(50, seven, 'gif');
+  const head = 13 + (gif[10] & 0x80 ? 3 * 2 ** ((gif[10] & 7) + 1) : 0);
+  const body = gif.subarray(head, gif.length - 1);
+  const loop = Buffer.concat([gif.subarray(0, head), body, body, body, Buffer.from([0x3b])]);
+  await expectRefused('loop.gif', loop, /an animation of 3 pictures, want a file with one/);
+  const page = (next: string) =>
+    `0200000104000100000001000000010104000100000001000000${next}000000`;
+  const pages = Buffer.from(`49492a0008000000${page('26')}${page('00')}`, 'hex');
+  await expectRefused('pages.tiff', pages, /a document of 2 pictures, want a file with one/);
+});
+
+test.each<[string, Buffer | string, RegExp]>([
+  [
+    'text.png',
+    'hello',
+    /not an image that can be read \(PNG, JPEG, BMP, GIF, TIFF\): it is none of these/,
+  ],
+  ['empty.png', '', /empty.png: empty, want an image file/],
+  ['picture.webp', 'RIFF\x24\0\0\0WEBPVP8 ', /not an image that can be read/],
+  ['nothing.png', png(0, 0, 0, Buffer.alloc(0)), /a PNG of 0×0 pixels/],
+  ['rubbish.png', png(28, 28, 0, Buffer.from('rubbish')), /not an image that can be read/],
+])('refuses %s', expectRefused);
+
+test('refuses a folder, what is not there, and a picture with no digit', async () => {
+  await expect(readDigit(temporary)).rejects.toThrow('not a file, want an image file');
+  await expect(readDigit(place('nowhere.png'))).rejects.toThrow('nowhere.png: no such file');
+  const blank = file(
+    'blank.png',
+    await encode(
+      40,
+      Array.from({ length: 1600 }, () => grey(250)),
+    ),
+  );
+  await expect(readDigit(blank)).rejects.toThrow(
+    'blank.png: no digit in it: everything is of one brightness',
+  );
+  await expect(readDigit(7 as never)).rejects.toThrow('file is a number, want a text');
+});
+
+test('the steps as a picture, the probabilities as a figure', async () => {
+  const rows = [await readDigit(sample('8-felt-pen.png')), await readDigit(sample('0-28x28.png'))];
+  const grid = await Jimp.fromBuffer(await stepsGrid(rows, 56));
+  // Eight columns of 56 + 2·4 and two rows with captions of 22, gaps of 10.
+  expect([grid.width, grid.height]).toEqual([10 + 8 * 74, 10 + 2 * 96]);
+  expect(grid.getPixelColor(14 + 28, 10 + 96 + 4 + 28) >>> 24).toBeLessThan(40); // in the 0
+  expect(grid.getPixelColor(14 + 74 + 28, 10 + 96 + 4 + 28)).toBe(0xffffffff); // no second step
+  await expect(stepsGrid([])).rejects.toThrow('rows has 0 elements');
+
+  const probabilities = [0.01, 0.02, 0.9, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01];
+  const { data, layout } = probabilitiesFigure(probabilities, 'A 2');
+  expect(data[0]).toMatchObject({ type: 'bar', y: probabilities });
+  expect((data[0].text as string[]).slice(0, 3)).toEqual(['1.0%', '2.0%', '90%']);
+  expect(layout).toMatchObject({
+    title: { text: 'A 2' },
+    xaxis: { title: { text: 'Digit' } },
+    yaxis: { title: { text: 'Probability' } },
+  });
+});
+
+test('npm run predict draws bars and steps, and takes pictures as they are', async () => {
+  await saveModel(alexnet({ inputSize: 63, seed: 3 }), place('model'));
+  const predict = (...args: string[]) =>
+    cli('predict', '--model', place('model'), sample('8-felt-pen.png'), ...args);
+  const drawn = await predict('--steps', place('s.png'));
+  expect([drawn.code, drawn.stderr]).toEqual([0, '']);
+  expect(drawn.stdout).toMatch(/8-felt-pen.png: \d \(\d+\.\d+%; next \d, \d+\.\d+%\)\n/);
+  expect(drawn.stdout.match(/^ {2}\d [█▏▎▍▌▋▊▉ ]{24} +\d+\.\d%$/gm)?.length).toBe(10);
+  expect((await readBitmap(place('s.png'))).width).toBe(10 + 8 * 178);
+
+  const [steps, asIs] = await Promise.all([predict('--json'), predict('--json', '--as-is')]);
+  const [a, b] = [steps, asIs].map(({ stdout }) => JSON.parse(stdout)[0].probabilities);
+  expect(a).not.toEqual(b);
+  expectOneLineError(
+    await predict('--steps', place('no/s.png')),
+    /no\/s.png: cannot be written: ENOENT/,
+  );
 });
