@@ -1,7 +1,7 @@
-import { type ImageSet, loadDataset, makeBatch } from '../../src/data/index';
-import { alexnet, inputSizeOf } from '../../src/model/index';
-import { autocast, tf } from '../../src/tf/index';
-import { AdamW, crossEntropySum, trainableVariables, trainStep } from '../../src/train/index';
+import { type ImageSet, loadDataset } from '../../src/data/index';
+import { alexnet } from '../../src/model/index';
+import { tf } from '../../src/tf/index';
+import { AdamW, articleLoop, trainStep } from '../../src/train/index';
 import adamw from '../../test/reference/adamw.json';
 import { digest, type Golden, largestDifference, relative } from './golden';
 import { layersOfWidths, parametersOf, setSeedWeights, torchValues } from './parameters';
@@ -81,14 +81,11 @@ export function accumulationSection(golden: Golden): Section {
   const oursLarge = withModel(golden, (model, set) =>
     updateWeights(model, set, updates, (update) => [range(update, accumulationSteps * batchSize)]),
   );
-  const oursArticle = withModel(golden, (model, set) =>
-    articleLoop(
-      model,
-      set,
-      Array.from({ length: iterations }, (_, i) => range(i, batchSize)),
-      accumulationSteps,
-    ),
-  );
+  const oursArticle = withModel(golden, (model, set) => {
+    const batches = Array.from({ length: iterations }, (_, i) => range(i, batchSize));
+    const done = articleLoop(model, set, batches, { accumulationSteps });
+    return { ...done, weights: flat(model, ({ variable }) => variable) };
+  });
   // PyTorch has a loss for each batch, our step one for all of its group.
   const groupLosses = ours.losses.map((_, update) => {
     const group = right.losses.slice(update * accumulationSteps, (update + 1) * accumulationSteps);
@@ -195,62 +192,6 @@ class Observed extends AdamW {
     tf.dispose(this.gradients);
     this.gradients = {};
   }
-}
-
-/** The article's loop as it stands, `zero_grad` in every iteration and `step` where (i + 1) % 4 is 0. */
-function articleLoop(
-  model: tf.LayersModel,
-  set: ImageSet,
-  batches: number[][],
-  accumulationSteps: number,
-): Trained & { discarded: number } {
-  const variables = trainableVariables(model);
-  const optimizer = new AdamW({ learningRate: 1e-3, weightDecay: 0.01 });
-  let gradients: tf.NamedTensorMap = {};
-  let unused = 0;
-  let discarded = 0;
-  const zeroGrad = () => {
-    tf.dispose(gradients);
-    gradients = {};
-    discarded += unused;
-    unused = 0;
-  };
-  const backward = (indices: number[]): number => {
-    const loss = tf.tidy(() => {
-      const { images, labels } = makeBatch(set, indices, inputSizeOf(model));
-      const { value, grads } = autocast('float32', () =>
-        tf.variableGrads(
-          () =>
-            crossEntropySum(
-              model.apply(images, { training: true }) as tf.Tensor2D,
-              labels,
-            ).div<tf.Scalar>(indices.length),
-          variables,
-        ),
-      );
-      for (const [name, gradient] of Object.entries(grads)) {
-        const sum = gradients[name] ? gradients[name].add(gradient) : gradient;
-        gradients[name]?.dispose();
-        gradients[name] = tf.keep(sum);
-      }
-      return value.dataSync()[0];
-    });
-    unused++;
-    return loss;
-  };
-  const losses: number[] = [];
-  for (let i = 1; i <= batches.length; i++) {
-    zeroGrad();
-    losses.push(backward(batches[i - 1]));
-    if ((i + 1) % accumulationSteps === 0) {
-      optimizer.step(variables, gradients);
-      unused = 0;
-      zeroGrad();
-    }
-  }
-  zeroGrad(); // the last iteration's
-  optimizer.dispose();
-  return { losses, weights: flat(model, ({ variable }) => variable), discarded };
 }
 
 function withModel<T>(

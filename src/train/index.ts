@@ -1,6 +1,7 @@
 /** Training: the loss, the optimizer, the loop, and the run folder it ends in. */
 export { AdamW, type AdamWOptions, type AdamWState } from './adamw';
 export { PlainAdamW } from './adamw-plain';
+export { type ArticleLoop, articleLoop } from './article';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint';
 export { GradScaler, type GradScalerOptions, type GradScalerState } from './grad-scaler';
 export { countCorrect, crossEntropySum } from './loss';

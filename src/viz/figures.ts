@@ -77,6 +77,30 @@ export function stepCurves(steps: StepRecord[], title = 'Training, step by step'
   return { data: namedOnce(data), layout: twoPlots(title, 'Step', {}) };
 }
 
+/** Several loss curves in one plot, each smoothed over some ten steps. */
+export function lossComparison(
+  curves: { name: string; losses: number[] }[],
+  title: string,
+  axis = 'Update of the weights',
+): Figure {
+  checkList('curves', curves, 1);
+  return {
+    data: curves.map(({ name, losses }) => ({
+      type: 'scatter',
+      mode: 'lines',
+      name,
+      x: losses.map((_, i) => i + 1),
+      y: smooth(losses),
+    })),
+    layout: {
+      title: { text: title },
+      xaxis: { title: { text: axis } },
+      yaxis: { title: { text: 'Loss (cross-entropy), smoothed' } },
+      height: 380,
+    },
+  };
+}
+
 /** The confusion matrix as a heat map: rows are the actual classes, columns the predicted ones. */
 export function confusionFigure(confusion: number[][], title = 'Confusion matrix'): Figure {
   checkList('confusion', confusion);

@@ -4,6 +4,7 @@ export {
   confusionFigure,
   epochCurves,
   type Figure,
+  lossComparison,
   probabilitiesFigure,
   smooth,
   stepCurves,

@@ -1,4 +1,10 @@
-import { confusionFigure, epochCurves, smooth, stepCurves } from '../../src/viz/index';
+import {
+  confusionFigure,
+  epochCurves,
+  lossComparison,
+  smooth,
+  stepCurves,
+} from '../../src/viz/index';
 
 const epoch = (n: number, val: number | null) => ({
   epoch: n,
@@ -62,4 +68,20 @@ test('the confusion matrix is coloured by the share of each row and labelled by 
 test('figures are plain data', () => {
   const figure = epochCurves([epoch(1, 0.5)]);
   expect(JSON.parse(JSON.stringify(figure))).toEqual(figure);
+});
+
+test('loss curves side by side have a name and a number of updates each', () => {
+  const { data, layout } = lossComparison(
+    [
+      { name: 'a', losses: [2, 1] },
+      { name: 'b', losses: [3, 3, 3] },
+    ],
+    'Both',
+  );
+  expect(data.map(({ name, x, y }) => [name, x, (y as number[]).length])).toEqual([
+    ['a', [1, 2], 2],
+    ['b', [1, 2, 3], 3],
+  ]);
+  expect((data[1].y as number[]).map((v) => Math.round(v))).toEqual([3, 3, 3]);
+  expect(layout.title).toEqual({ text: 'Both' });
 });
