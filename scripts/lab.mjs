@@ -8,6 +8,7 @@ try {
   const options = [
     '-m',
     'jupyterlab',
+    '--ServerApp.ip=127.0.0.1',
     `--ServerApp.root_dir=${root}`,
     '--LabApp.default_url=/lab/tree/notebooks/01-network.ipynb',
     ...(process.getuid?.() === 0 ? ['--allow-root'] : []),

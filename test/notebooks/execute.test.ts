@@ -64,17 +64,22 @@ test.each([
   120_000,
 );
 
-test('the stop button ends a training after its step and keeps what was learned', async () => {
+test('the stop button ends a training after its step, and the cell run again goes on from there', async () => {
   const find =
     "import('./scripts/environment.mjs').then((m) => console.log(m.pythonEnvironment().python))";
   const python = (await command(['--eval', find])).stdout.trim();
   const script = path.join(__dirname, '../support/interrupt.py');
-  const { stdout } = spawnSync(python, [script, path.join(root, 'notebooks')], {
+  const run = path.join(temporary, 'run');
+  const { stdout } = spawnSync(python, [script, path.join(root, 'notebooks'), run], {
     encoding: 'utf8',
   });
-  const { interrupted, steps } = JSON.parse(stdout);
+  const [first, said, second] = stdout.trim().split('\n');
+  const { interrupted, steps } = JSON.parse(first);
   expect(interrupted).toBe(true);
   expect(steps).toBeGreaterThan(0);
+  expect(said).toMatch(`run after step ${steps}, in epoch 1`);
+  expect(JSON.parse(second).interrupted).toBe(true);
+  expect(JSON.parse(second).steps).toBeGreaterThan(steps);
 }, 120_000);
 
 test('a file that is no notebook is a plain error', async () => {

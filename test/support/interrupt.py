@@ -1,6 +1,7 @@
-"""Presses the stop button of a notebook while it trains, and prints what the next cell sees.
+"""Presses the stop button of a notebook while it trains, runs the cell again, presses again, and prints what each
+run of the cell and the cells after it said.
 
-Usage: interrupt.py FOLDER_OF_NOTEBOOKS
+Usage: interrupt.py FOLDER_OF_NOTEBOOKS FOLDER_OF_THE_RUN
 """
 
 import queue
@@ -12,12 +13,16 @@ from jupyter_client.manager import start_new_kernel
 IMPORTS = """
 import { loadDataset, slice } from './src/data/index';
 import { alexnet } from './src/model/index';
-import { train } from './src/train/index';
+import { trainRun } from './src/train/index';
 import { showProgress } from './src/viz/index';
 const images = slice(loadDataset('train'), 0, 2000);
 const model = alexnet({ inputSize: 63 });
 """
-TRAIN = "const history = await train(model, images, { epochs: 1000, batchSize: 20, onProgress: showProgress() });"
+TRAIN = """
+const history = await trainRun(%r, model, images, {
+  epochs: 1000, batchSize: 20, onProgress: showProgress(), say: console.log,
+});
+""" % sys.argv[2]
 LOOK = "console.log(JSON.stringify({ interrupted: history.interrupted, steps: history.steps.length }));"
 
 
@@ -40,13 +45,16 @@ def outputs(client, request, seconds=60):
 manager, client = start_new_kernel(kernel_name="tslab", cwd=sys.argv[1])
 try:
     list(outputs(client, client.execute(IMPORTS)))
-    pressed = False
-    for message in outputs(client, client.execute(TRAIN)):
-        if message["msg_type"] == "update_display_data" and not pressed:
-            pressed = True
-            manager.interrupt_kernel()
-    for message in outputs(client, client.execute(LOOK)):
-        if message["msg_type"] == "stream":
-            print(message["content"]["text"], end="")
+    for _ in range(2):
+        pressed = False
+        for message in outputs(client, client.execute(TRAIN)):
+            if message["msg_type"] == "stream":
+                print(message["content"]["text"], end="")
+            if message["msg_type"] == "update_display_data" and not pressed:
+                pressed = True
+                manager.interrupt_kernel()
+        for message in outputs(client, client.execute(LOOK)):
+            if message["msg_type"] == "stream":
+                print(message["content"]["text"], end="")
 finally:
     manager.shutdown_kernel(now=True)
