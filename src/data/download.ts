@@ -11,7 +11,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import zlib from 'node:zlib';
-import { InputError, messageOf } from '../errors';
+import { checkObject, checkText, InputError, messageOf } from '../errors';
 import type { ProgressListener } from '../progress';
 import { FetchError, fetchInto, type Sink } from './fetch';
 import { type DataSource, type DatasetName, type SourceFile, sourceOf } from './sources';
@@ -59,7 +59,10 @@ export async function downloadDataset(
   dataset: DatasetName | DataSource,
   options: DownloadOptions,
 ): Promise<Download> {
+  checkObject('options', options, ['to']);
   const source = typeof dataset === 'string' ? sourceOf(dataset) : dataset;
+  checkObject('data set', source, ['name', 'folder', 'files', 'mirrors']);
+  checkText('the folder `to`', options.to);
   const mirrors = mirrorsOf(source, options.mirrors ?? []);
   const folder = path.join(options.to, source.folder, 'raw');
   onDisk(folder, () => fs.mkdirSync(folder, { recursive: true }));

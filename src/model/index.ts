@@ -1,5 +1,6 @@
 /** The network: its table, the model built from it, and the model on disk. */
 export { type AlexNetOptions, alexnet } from './alexnet';
+export { checkModel } from './check';
 export { Dropout } from './dropout';
 export { INITIALISATIONS, type Initialisation, initialise } from './initialise';
 export {
@@ -11,4 +12,4 @@ export {
   totals,
 } from './layers';
 export { type LoadWeightsOptions, saveStateDict } from './pytorch/index';
-export { checkModel, inputSizeOf, loadModel, saveModel } from './storage';
+export { inputSizeOf, loadModel, saveModel } from './storage';

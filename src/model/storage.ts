@@ -4,8 +4,9 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { InputError, kindOf, messageOf } from '../errors';
+import { checkObject, checkText, InputError, messageOf } from '../errors';
 import { tf } from '../tf/index';
+import { checkModel } from './check';
 import { type LoadWeightsOptions, loadStateDict } from './pytorch/index';
 import { quantise } from './quantise';
 import './dropout'; // so that a saved `Dropout` comes back as ours
@@ -23,8 +24,12 @@ interface ModelFile {
 export async function saveModel(
   model: tf.LayersModel,
   folder: string,
-  { quantised = false }: { quantised?: boolean } = {},
+  options: { quantised?: boolean } = {},
 ): Promise<void> {
+  checkModel(model);
+  checkText('model folder', folder);
+  checkObject('options', options);
+  const { quantised = false } = options;
   const target = path.resolve(folder);
   const temporary = `${target}.${process.pid}.tmp`;
   try {
@@ -85,16 +90,6 @@ async function loadFolder(folder: string): Promise<tf.LayersModel> {
     );
   }
   return model;
-}
-
-/** Throws InputError unless `model` is a layers model whose weights have not been disposed. */
-export function checkModel(model: tf.LayersModel): void {
-  if (!(model instanceof tf.LayersModel)) {
-    throw new InputError(`the model is ${kindOf(model)}, want a layers model`);
-  }
-  const values = model.weights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
-  if (values.some(({ isDisposed }) => isDisposed))
-    throw new InputError('the model has been disposed');
 }
 
 /** Height and width of the images that a model takes. */

@@ -1,10 +1,11 @@
 /** Weights as PyTorch keeps them, `.pth` or `.safetensors`: a model from them, and a model written as them. */
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
-import { InputError, messageOf } from '../../errors';
+import { checkObject, checkText, InputError, messageOf } from '../../errors';
 import type { ProgressListener } from '../../progress';
 import { tf } from '../../tf/index';
 import { zeroAlexnet } from '../alexnet';
+import { checkModel } from '../check';
 import { ALEXNET, type LayerSpec } from '../layers';
 import { readArchive, writeArchive } from './archive';
 import { readSafetensors, writeSafetensors } from './safetensors';
@@ -135,18 +136,22 @@ function progress(
 export async function saveStateDict(
   model: tf.LayersModel,
   file: string,
-  { layers = ALEXNET }: { layers?: readonly LayerSpec[] } = {},
+  options: { layers?: readonly LayerSpec[] } = {},
 ): Promise<void> {
+  checkModel(model);
+  checkText('file', file);
   const [, inputSize, , channels] = model.inputs[0].shape as number[];
   const classes = model.outputs[0].shape[1] as number;
+  checkObject('options', options);
+  const { layers = ALEXNET } = options;
   const wanted = parameters(layers, { inputSize, channels, classes });
-  checkModel(model, wanted, file);
+  checkIsTable(model, wanted, file);
   const sources = wanted.map((parameter) => source(model, parameter));
   const write = /\.safetensors$/i.test(file) ? writeSafetensors : writeArchive;
   await replaceFile(file, (handle) => write(handle, sources, inputSize));
 }
 
-function checkModel(model: tf.LayersModel, wanted: readonly Parameter[], file: string): void {
+function checkIsTable(model: tf.LayersModel, wanted: readonly Parameter[], file: string): void {
   const problems = wanted.flatMap(({ layer, index, ourShape }) => {
     const found = model.layers.find(({ name }) => name === layer)?.weights[index];
     if (!found) return `no ${layer} with weights`;
