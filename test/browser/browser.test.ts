@@ -103,7 +103,7 @@ describeBrowser('in a browser', () => {
       await page.click('.jp-Notebook .jp-CodeCell >> nth=0');
       await page.click('text=Run >> nth=0');
       await page.click('text=Run All Cells');
-      await page.waitForSelector('text=/accuracy 0\\.\\d+/', { timeout: 120_000 });
+      await page.waitForSelector('text=/accuracy 0\\.\\d+/', { timeout: 300_000 });
       await page.waitForSelector('.js-plotly-plot .trace');
       expect(await drawnTraces(page)).toEqual([4]);
       expect(await page.locator('.jp-OutputArea-output[data-mime-type*="stderr"]').count()).toBe(0);
@@ -113,7 +113,7 @@ describeBrowser('in a browser', () => {
       lab.stop();
       fs.rmSync(work, { recursive: true, force: true });
     }
-  }, 240_000);
+  }, 480_000);
 });
 
 async function startLab(): Promise<{ url: string; token: string; stop: () => void }> {
