@@ -5,6 +5,7 @@ autocast for bfloat16, and torch.compile if asked for.
 """
 
 import json
+import pathlib
 import re
 import sys
 import time
@@ -14,6 +15,9 @@ import torch
 import torch.nn as nn
 import torch.optim as optim
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "reference"))
+from alexnet import AlexNet
+
 warnings.filterwarnings("ignore")
 kind, batch_size, input_size, threads = sys.argv[1], *map(int, sys.argv[2:5])
 torch.set_num_threads(threads)
@@ -21,38 +25,11 @@ torch.manual_seed(0)
 flat = 256 * (((((input_size - 7) // 4 + 1 - 3) // 2 + 1 - 3) // 2 + 1 - 3) // 2 + 1) ** 2
 
 
-class AlexNet(nn.Module):
-    """The article's class."""
-
-    def __init__(self):
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(1, 64, kernel_size=11, stride=4, padding=2), nn.ReLU(inplace=True),
-            nn.MaxPool2d(kernel_size=3, stride=2),
-            nn.Conv2d(64, 192, kernel_size=5, padding=2), nn.ReLU(inplace=True),
-            nn.MaxPool2d(kernel_size=3, stride=2),
-            nn.Conv2d(192, 384, kernel_size=3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(384, 256, kernel_size=3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(256, 256, kernel_size=3, padding=1), nn.ReLU(inplace=True),
-            nn.MaxPool2d(kernel_size=3, stride=2),
-        )
-        self.classifier = nn.Sequential(
-            nn.Dropout(), nn.Linear(flat, 4096), nn.ReLU(inplace=True),
-            nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(inplace=True),
-            nn.Linear(4096, 10),
-        )
-
-    def forward(self, x):
-        x = self.features(x)
-        x = x.reshape(x.size(0), -1)
-        return self.classifier(x)
-
-
 class Article:
     """The article's loop: zero_grad in every iteration, step in every fourth. Its scaler is off on a CPU."""
 
     def __init__(self):
-        self.model = AlexNet()
+        self.model = AlexNet(flat)
         self.optimizer = optim.AdamW(self.model.parameters(), lr=0.001)
         self.criterion = nn.CrossEntropyLoss()
         self.inputs = torch.rand(batch_size, 1, input_size, input_size) * 2 - 1
