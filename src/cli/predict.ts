@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { InputError, messageOf } from '../errors';
 import { loadModel } from '../model/index';
 import { type DigitStep, predictImage, readDigit } from '../predict/index';
-import { percent, stepsGrid } from '../viz/index';
+import { bar, percent, stepsGrid } from '../viz/index';
 import { command, printJson, progressUnless, run } from './common';
 
 const program = command(
@@ -46,17 +46,10 @@ async function predictCommand(
       `${file}: ${prediction} (${percent(probabilities[prediction])}; next ${second.label}, ${percent(second.probability)})`,
     );
     probabilities.forEach((probability, label) => {
-      console.log(`  ${label} ${bar(probability)} ${percent(probability, 1).padStart(6)}`);
+      console.log(`  ${label} ${bar(probability, 24)} ${percent(probability, 1).padStart(6)}`);
     });
   }
   if (args.steps) console.log(`Written: ${args.steps}`);
-}
-
-/** 24 characters in eighths; what is not 0 shows. */
-function bar(share: number): string {
-  const eighths = Math.ceil(share * 24 * 8 - 1e-3);
-  const part = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'][eighths % 8];
-  return ('█'.repeat(Math.floor(eighths / 8)) + part).padEnd(24);
 }
 
 function writeFile(file: string, bytes: Buffer): void {

@@ -133,11 +133,16 @@ export async function train(
   // bfloat16 has float32's range and needs no scale.
   const scaler = precision === 'float16' ? new GradScaler() : undefined;
   const training = { model, optimizer, scaler };
-  const dataSha256 = digest(set);
+  const dataSha256 = from || onUpdate ? digest(set) : '';
   const history: History = { settings, epochs: [], steps: [], interrupted: false };
   let position = { epoch: 1, batch: 0, sums: noSums() };
   if (from) {
-    position = restore(training, from, dataSha256);
+    try {
+      position = restore(training, from, dataSha256);
+    } catch (error) {
+      optimizer.dispose();
+      throw error;
+    }
     history.epochs.push(...from.state.epochs);
     history.steps.push(...from.state.steps);
   }

@@ -11,5 +11,5 @@ export {
 } from './figures';
 export { percent } from './format';
 export { type GridOptions, imageGrid, stepsGrid } from './grid';
-export { clock, progressLine, streamProgress } from './progress';
+export { bar, clock, progressLine, streamProgress } from './progress';
 export { showEpochs, showFigure, showImage, showProgress, showTable } from './show';

@@ -2,8 +2,6 @@
 import readline from 'node:readline';
 import type { Progress, ProgressListener } from '../progress';
 
-const BAR = 16;
-
 /** `Epoch 2/5:  43%|██████▉         | 203/469 [02:01<02:39, 1.67 batch/s, loss=0.081, acc=97.6%]` */
 export function progressLine({ label, done, total, unit, seconds, details }: Progress): string {
   const percent = String(Math.floor((100 * done) / total)).padStart(3);
@@ -38,11 +36,12 @@ export function streamProgress(stream: NodeJS.WriteStream): ProgressListener {
   };
 }
 
-function bar(share: number): string {
-  const eighths = Math.round(share * BAR * 8);
+/** A bar of `width` characters of which `share`, 0 to 1, is filled, to an eighth of one. */
+export function bar(share: number, width = 16): string {
+  const eighths = Math.round(share * width * 8);
   const full = Math.floor(eighths / 8);
   const part = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'][eighths % 8];
-  return ('█'.repeat(full) + part).padEnd(BAR);
+  return ('█'.repeat(full) + part).padEnd(width);
 }
 
 /** Seconds as mm:ss or h:mm:ss. */
