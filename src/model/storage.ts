@@ -123,6 +123,9 @@ function checkFiles(directory: string): void {
     if (!Array.isArray(group?.paths) || !Array.isArray(group?.weights)) {
       throw new InputError(`${file}: its weightsManifest lists no paths or no weights`);
     }
+    if (!group.paths.every(isText) || !group.weights.every(isEntry)) {
+      throw new InputError(`${file}: its weightsManifest is damaged`);
+    }
     const wanted = group.weights.map(bytesOf);
     let found = 0;
     for (const name of group.paths) {
@@ -142,9 +145,18 @@ function checkFiles(directory: string): void {
 }
 
 interface WeightEntry {
+  name: string;
   shape: number[];
   dtype: string;
   quantization?: { dtype: string };
+}
+
+const isText = (value: unknown) => typeof value === 'string';
+
+function isEntry(entry: WeightEntry): boolean {
+  const { name, shape, dtype } = entry ?? {};
+  const isSize = (size: unknown) => Number.isSafeInteger(size) && (size as number) >= 0;
+  return isText(name) && isText(dtype) && Array.isArray(shape) && shape.every(isSize);
 }
 
 function bytesOf({ shape, dtype, quantization }: WeightEntry): number {

@@ -110,6 +110,7 @@ export const SETTINGS_FORM = {
 
 const EPOCH_FORM = {
   epoch: 0,
+  steps: 0,
   trainLoss: 0,
   trainAccuracy: 0,
   valLoss: null,

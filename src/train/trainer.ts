@@ -38,6 +38,8 @@ export interface TrainOptions {
   /** Measured after each epoch; never trained on. */
   validation?: ImageSet;
   onProgress?: ProgressListener;
+  /** Called after each update with everything measured so far. */
+  onStep?: (history: History) => void;
   /** Called, and waited for, after each epoch with everything measured so far. */
   onEpoch?: (record: EpochRecord, history: History) => void | Promise<void>;
   /** Goes on from here instead of from the start, to the same result, bit for bit. */
@@ -83,6 +85,8 @@ export class DivergedError extends InputError {
 /** One epoch, as it stands in `history.json`. */
 export interface EpochRecord {
   epoch: number;
+  /** Updates made until its end. */
+  steps: number;
   /** Mean over the epoch's images while they were trained on, dropout active. */
   trainLoss: number;
   /** 0 to 1, likewise. */
@@ -124,7 +128,7 @@ export async function train(
   options: TrainOptions = {},
 ): Promise<History> {
   checkObject('options', options);
-  const { validation, onProgress, onEpoch, onUpdate, from } = options;
+  const { validation, onProgress, onStep, onEpoch, onUpdate, from } = options;
   checkFits(model, set);
   const settings = trainSettings(set, options);
   const { epochs, batchSize, learningRate, schedule, accumulationSteps, precision, seed } =
@@ -203,6 +207,7 @@ export async function train(
           seconds: sums.seconds,
           details: `loss=${(sums.loss / sums.images).toFixed(3)}, acc=${((100 * sums.correct) / sums.images).toFixed(1)}%`,
         });
+        onStep?.(history);
         await turnEventLoop();
         const paused = performance.now();
         await update(epoch, first + group.length, sums, false);
@@ -223,6 +228,7 @@ export async function train(
       }
       const record: EpochRecord = {
         epoch,
+        steps: history.steps.length,
         trainLoss: sums.loss / sums.images,
         trainAccuracy: sums.correct / sums.images,
         valLoss: measured?.loss ?? null,

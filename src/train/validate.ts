@@ -25,6 +25,8 @@ export interface Validation {
   accuracy: number;
   /** The class of the largest logit: [images]. */
   predictions: Uint8Array;
+  /** Its probability, the softmax of the logits: [images], 0 to 1. */
+  confidences: Float32Array;
 }
 
 /** Throws InputError unless `model` takes grey images and knows as many classes as `set` has. */
@@ -52,23 +54,25 @@ export async function validate(
   const inputSize = inputSizeOf(model);
   const batches = epochBatches(set.length, batchSize);
   const predictions = new Uint8Array(set.length);
+  const confidences = new Float32Array(set.length);
   const started = performance.now();
   let lossSum = 0;
   let correct = 0;
   let seen = 0;
   for (const [index, indices] of batches.entries()) {
     const batch = makeBatch(set, indices, inputSize);
-    const [loss, classes] = tf.tidy(() => {
+    const [loss, classes, best] = tf.tidy(() => {
       const logits = autocast(precision, () => model.apply(batch.images)) as tf.Tensor2D;
-      return [crossEntropySum(logits, batch.labels), logits.argMax(1)];
+      return [crossEntropySum(logits, batch.labels), logits.argMax(1), tf.softmax(logits).max(1)];
     });
     lossSum += loss.dataSync()[0];
     predictions.set(classes.dataSync(), seen);
+    confidences.set(best.dataSync(), seen);
     for (let i = 0; i < batch.size; i++) {
       if (predictions[seen + i] === set.labels[indices[i]]) correct++;
     }
     seen += batch.size;
-    tf.dispose([loss, classes]);
+    tf.dispose([loss, classes, best]);
     disposeBatch(batch);
     onProgress?.({
       label,
@@ -86,5 +90,6 @@ export async function validate(
     loss: lossSum / seen,
     accuracy: correct / seen,
     predictions: predictions.subarray(0, seen),
+    confidences: confidences.subarray(0, seen),
   };
 }

@@ -3,6 +3,8 @@
  */
 
 import { checkList } from '../errors';
+import type { LayerRow } from '../model/index';
+import type { CalibrationBin, ClassReport } from '../predict/index';
 import type { EpochRecord, StepRecord } from '../train/index';
 
 /** What `Plotly.newPlot` takes, and what Jupyter calls `application/vnd.plotly.v1+json`. */
@@ -61,20 +63,59 @@ export function epochCurves(history: EpochRecord[], title = 'Training progress')
   return { data: namedOnce(data), layout: twoPlots(title, 'Epoch', { dtick: 1 }) };
 }
 
-/** Loss and accuracy per step (an update of the weights), with a running average over some ten steps. */
-export function stepCurves(steps: StepRecord[], title = 'Training, step by step'): Figure {
+/**
+ * Loss and accuracy per step (an update of the weights), with a running average over some ten steps, and the
+ * validation at the end of each epoch where `epochs` has one. Long trainings are thinned: see `thinned`.
+ */
+export function stepCurves(
+  steps: StepRecord[],
+  title = 'Training, step by step',
+  epochs: EpochRecord[] = [],
+): Figure {
   checkList('steps', steps);
-  const numbers = steps.map(({ step }) => step);
+  checkList('epochs', epochs);
+  const validated = epochs.filter(({ valLoss }) => valLoss !== null);
+  const ends = validated.map((epoch) => epoch.steps);
   const faint = 'rgba(31, 119, 180, 0.3)';
-  const loss = steps.map((s) => s.loss);
-  const accuracy = steps.map((s) => 100 * s.accuracy);
-  const data = [
-    thin('One step', numbers, loss, faint, 'x', 'y'),
-    thin('One step', numbers, accuracy, faint, 'x2', 'y2'),
-    thin('Smoothed', numbers, smooth(loss), TRAIN, 'x', 'y'),
-    thin('Smoothed', numbers, smooth(accuracy), TRAIN, 'x2', 'y2'),
-  ];
+  const data = (
+    [
+      [steps.map((s) => s.loss), validated.map((e) => e.valLoss), 'x', 'y'],
+      [
+        steps.map((s) => 100 * s.accuracy),
+        validated.map((e) => 100 * (e.valAccuracy as number)),
+        'x2',
+        'y2',
+      ],
+    ] as const
+  ).flatMap(([values, validation, x, y]) => [
+    thin('One step', ...thinned(values), faint, x, y),
+    thin('Smoothed', ...thinned(smooth([...values])), TRAIN, x, y),
+    ...(validated.length > 0 ? [line('Validation', ends, [...validation], VALIDATION, x, y)] : []),
+  ]);
   return { data: namedOnce(data), layout: twoPlots(title, 'Step', {}) };
+}
+
+/** Points that a curve has at most: what a screen shows, and what a browser draws without a halt. */
+const MAX_POINTS = 1000;
+
+/**
+ * The steps (from 1) and values of a curve, at most some thousand: of each stretch of steps the least and the
+ * largest value stay, so that no spike is lost. Rounded to five digits, which no screen tells apart.
+ */
+export function thinned(values: readonly number[]): [number[], number[]] {
+  checkList('values', values);
+  const stretch = Math.max(1, Math.ceil((2 * values.length) / MAX_POINTS));
+  const kept: number[] = [];
+  if (values.length <= MAX_POINTS) kept.push(...values.keys());
+  for (let first = 0; kept.length < values.length && first < values.length; first += stretch) {
+    let [low, high] = [first, first];
+    for (let i = first; i < Math.min(first + stretch, values.length); i++) {
+      if (values[i] < values[low]) low = i;
+      if (values[i] > values[high]) high = i;
+    }
+    kept.push(...(low === high ? [low] : low < high ? [low, high] : [high, low]));
+  }
+  return [kept.map((i) => i + 1), kept.map((i) => Number(values[i].toPrecision(5)))];
 }
 
 /** Several loss curves in one plot, each smoothed over some ten steps. */
@@ -89,8 +130,7 @@ export function lossComparison(
       type: 'scatter',
       mode: 'lines',
       name,
-      x: losses.map((_, i) => i + 1),
-      y: smooth(losses),
+      ...Object.fromEntries(thinned(smooth(losses)).map((list, i) => ['xy'[i], list])),
     })),
     layout: {
       title: { text: title },
@@ -182,6 +222,118 @@ export function probabilitiesFigure(
   });
   Object.assign(figure.layout.yaxis as object, { range: [0, 1], tickformat: '.0%' });
   return figure;
+}
+
+/** Where a network's parameters, its arithmetic and its activations are: each layer's share of all. */
+export function sharesFigure(table: readonly LayerRow[], title?: string): Figure {
+  checkList('table', table, 1);
+  const rows = table.filter(({ parameters }) => parameters > 0);
+  const sizes = {
+    Parameters: rows.map((row) => row.parameters),
+    Arithmetic: rows.map((row) => row.macs),
+    Activations: rows.map((row) => row.outputShape.reduce((a, b) => a * b, 1)),
+  };
+  const total = (values: number[]) => values.reduce((a, b) => a + b, 0);
+  const share = (values: number[], isMeant: (row: LayerRow) => boolean) =>
+    `${((100 * total(values.filter((_, i) => isMeant(rows[i])))) / total(values)).toFixed(0)}%`;
+  const isDense = (row: LayerRow) => row.outputShape.length === 1;
+  const found =
+    `${share(sizes.Parameters, isDense)} of the parameters are in the dense layers, ` +
+    `${share(sizes.Arithmetic, (row) => !isDense(row))} of the arithmetic is in the convolutions`;
+  return groupedBars(
+    rows.map(({ name }) => name),
+    Object.entries(sizes).map(([name, values]) => ({
+      name,
+      values: values.map((value) => value / total(values)),
+    })),
+    title ?? found,
+    ['Layer', 'Share of the whole'],
+  );
+}
+
+/** Precision and recall of each class. The axis starts below the worst. */
+export function classReportFigure(
+  reports: readonly ClassReport[],
+  title = 'Precision and recall of each digit',
+): Figure {
+  checkList('reports', reports, 1);
+  const figure = groupedBars(
+    reports.map(({ label }) => String(label)),
+    [
+      { name: 'Precision', values: reports.map(({ precision }) => precision) },
+      { name: 'Recall', values: reports.map(({ recall }) => recall) },
+    ],
+    title,
+    ['Digit', 'Share'],
+  );
+  const values = reports.flatMap(({ precision, recall }) => [precision, recall]);
+  const worst = values.filter(Number.isFinite).reduce((a, b) => Math.min(a, b), 1);
+  const from = Math.max(0, Math.floor(20 * worst - 0.5) / 20);
+  Object.assign(figure.layout.yaxis as object, { range: [from, 1] });
+  return figure;
+}
+
+/** How often predictions of about the same confidence are right, beside the line on which they would be honest. */
+export function calibrationFigure(
+  bins: readonly CalibrationBin[],
+  title = 'Is it right as often as it says?',
+): Figure {
+  checkList('bins', bins, 1);
+  return {
+    data: [
+      {
+        type: 'scatter',
+        mode: 'lines',
+        name: 'Right as often as it says',
+        x: [0, 1],
+        y: [0, 1],
+        line: { color: '#888888', dash: 'dash' },
+      },
+      {
+        type: 'scatter',
+        mode: 'lines+markers',
+        name: 'The network',
+        x: bins.map(({ confidence }) => confidence),
+        y: bins.map(({ accuracy }) => accuracy),
+        customdata: bins.map(({ images }) => images),
+        hovertemplate: 'Says %{x:.1%}, is right %{y:.1%} of %{customdata} images<extra></extra>',
+        line: { color: TRAIN },
+      },
+    ],
+    layout: {
+      title: { text: title },
+      height: 420,
+      width: 560,
+      xaxis: { title: { text: 'Confidence' }, tickformat: '.0%', range: [0, 1.03] },
+      yaxis: { title: { text: 'Accuracy' }, tickformat: '.0%', range: [0, 1.03] },
+      legend: { orientation: 'h', x: 0.5, xanchor: 'center', y: -0.2 },
+    },
+  };
+}
+
+function groupedBars(
+  labels: string[],
+  groups: { name: string; values: number[] }[],
+  title: string,
+  axis: [string, string],
+): Figure {
+  return {
+    data: groups.map(({ name, values }) => ({
+      type: 'bar',
+      name,
+      x: labels,
+      y: values.map((value) => (Number.isFinite(value) ? value : null)),
+      hovertemplate: `%{x}, ${name.toLowerCase()}: %{y:.1%}<extra></extra>`,
+    })),
+    layout: {
+      title: { text: title },
+      height: 380,
+      barmode: 'group',
+      xaxis: { title: { text: axis[0] }, type: 'category' },
+      yaxis: { title: { text: axis[1] }, tickformat: '.0%' },
+      legend: { orientation: 'h', x: 0.5, xanchor: 'center', y: -0.2 },
+    },
+  };
 }
 
 /** Exponential moving average with its start corrected for, as Adam's moments are. */

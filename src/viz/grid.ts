@@ -2,7 +2,7 @@
 import { Jimp, loadFont } from 'jimp';
 import { checkSet, gatherPixels, type ImageSet } from '../data/index';
 import { checkList, InputError } from '../errors';
-import type { DigitStep } from '../predict/index';
+import type { DigitStep, FeatureMaps, GreyImage } from '../predict/index';
 
 // Its types stand behind an `exports` map that the kernel's TypeScript cannot follow.
 const { SANS_14_BLACK } = require('jimp/fonts') as { SANS_14_BLACK: string };
@@ -69,12 +69,37 @@ export async function stepsGrid(rows: DigitStep[][], size = 160): Promise<Buffer
   return drawGrid(cells, columns, size);
 }
 
+/** Draws pictures without captions, as the filters of a layer. Returns the bytes of a PNG. */
+export async function tileGrid(tiles: GreyImage[], columns = 16, size = 44): Promise<Buffer> {
+  checkList('tiles', tiles, 1);
+  const cells = tiles.map((tile) => ({ ...tile, frame: EDGE }));
+  return drawGrid(cells, Math.min(columns, cells.length), size, 0);
+}
+
+/** Draws what each convolution answers, a row for each, as `featureMaps` gives it. Returns the bytes of a PNG. */
+export async function featureGrid(layers: FeatureMaps[], size = 72): Promise<Buffer> {
+  checkList('layers', layers, 1);
+  const columns = Math.max(...layers.map(({ maps }) => maps.length));
+  const cells = layers.flatMap(({ layer, maps }) =>
+    Array.from({ length: columns }, (_, i): Cell | undefined =>
+      i < maps.length
+        ? {
+            ...maps[i],
+            frame: EDGE,
+            caption: i === 0 ? `${layer}, ${maps[i].height}x${maps[i].width}` : '',
+          }
+        : undefined,
+    ),
+  );
+  return drawGrid(cells, columns, size);
+}
+
 /** A grey picture of any size, its caption, and the colour around it. */
 interface Cell {
   pixels: Uint8Array;
   width: number;
   height: number;
-  caption: string;
+  caption?: string;
   frame: number;
 }
 
@@ -82,19 +107,20 @@ async function drawGrid(
   cells: (Cell | undefined)[],
   columns: number,
   size: number,
+  captionHeight = CAPTION,
 ): Promise<Buffer> {
   const rows = Math.ceil(cells.length / columns);
   const side = size + 2 * FRAME;
   const sheet = new Jimp({
     width: GAP + columns * (side + GAP),
-    height: GAP + rows * (side + CAPTION + GAP),
+    height: GAP + rows * (side + captionHeight + GAP),
     color: PAPER,
   });
   const font = await loadFont(SANS_14_BLACK);
   cells.forEach((cell, i) => {
     if (!cell) return;
     const x = GAP + (i % columns) * (side + GAP);
-    const y = GAP + Math.floor(i / columns) * (side + CAPTION + GAP);
+    const y = GAP + Math.floor(i / columns) * (side + captionHeight + GAP);
     // The longer side fills the cell; pixels of small pictures are to be seen.
     const scale = size / Math.max(cell.width, cell.height);
     const [w, h] = [cell.width, cell.height].map((n) => Math.max(1, Math.round(n * scale)));
@@ -109,11 +135,12 @@ async function drawGrid(
       top - rim,
     );
     sheet.composite(picture, left, top);
+    if (!cell.caption) return;
     sheet.print({
       font,
       x,
       y: y + side + 2,
-      maxWidth: side,
+      maxWidth: side + GAP,
       maxHeight: CAPTION,
       text: { text: cell.caption, alignmentX: 2 }, // centre
     });

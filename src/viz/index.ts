@@ -1,15 +1,21 @@
 /** Seeing it: Plotly figures, image grids, and showing them under a notebook's cell. */
 export {
   barFigure,
+  calibrationFigure,
+  classReportFigure,
   confusionFigure,
   epochCurves,
   type Figure,
   lossComparison,
   probabilitiesFigure,
+  sharesFigure,
   smooth,
   stepCurves,
+  thinned,
 } from './figures';
 export { percent } from './format';
-export { type GridOptions, imageGrid, stepsGrid } from './grid';
+export { featureGrid, type GridOptions, imageGrid, stepsGrid, tileGrid } from './grid';
+export { type LiveOptions, showTraining } from './live';
+export { figureSvg } from './picture';
 export { bar, clock, progressLine, streamProgress } from './progress';
 export { showEpochs, showFigure, showImage, showProgress, showTable } from './show';

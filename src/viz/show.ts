@@ -9,6 +9,7 @@ import type { Progress, ProgressListener } from '../progress';
 import type { EpochRecord } from '../train/index';
 import type { Figure } from './figures';
 import { percent } from './format';
+import { figureSvg } from './picture';
 import { progressLine } from './progress';
 
 interface DisplayMessage {
@@ -17,12 +18,39 @@ interface DisplayMessage {
   transient: { display_id?: string };
 }
 
-/** Shows a Plotly figure: drawn by JupyterLab, VS Code and the HTML pages; elsewhere its title. */
+/**
+ * Shows a Plotly figure: drawn by JupyterLab, VS Code and the HTML pages; a picture of it where no script runs.
+ */
 export function showFigure(figure: Figure): void {
-  send({
+  send(figureBundle(figure));
+}
+
+/** A figure in every form, of which each viewer takes the best that it knows. */
+export function figureBundle(figure: Figure): Record<string, unknown> {
+  const alt = altText(figure);
+  return {
     'application/vnd.plotly.v1+json': { data: figure.data, layout: figure.layout },
-    'text/plain': `Figure: ${titleOf(figure)}`,
-  });
+    // Not a PNG: JupyterLab would show that in the place of the figure.
+    'image/svg+xml': figureSvg(figure, alt),
+    'text/plain': alt,
+  };
+}
+
+/** What a figure is, for a reader who cannot see it: its title, its axes and its curves. */
+export function altText({ data, layout }: Figure): string {
+  const title = (value: unknown) =>
+    (value as { title?: { text?: string } } | undefined)?.title?.text;
+  const plots = ['', '2'].map((suffix) => [
+    title(layout[`yaxis${suffix}`]),
+    title(layout[`xaxis${suffix}`]),
+  ]);
+  const axes = plots
+    .filter(([y, x]) => y && x)
+    .map(([y, x]) => `${y} by ${x}`)
+    .join('; ');
+  const names = [...new Set(data.flatMap(({ name }) => (name ? [name as string] : [])))];
+  const heading = title(layout) ?? 'untitled';
+  return [`Figure: ${heading}`, axes, names.join(', ')].filter(Boolean).join('. ');
 }
 
 /** Shows a PNG. `description` is what a reader who cannot see it is told. */
@@ -83,7 +111,8 @@ export function showProgress(): ProgressListener {
   };
 }
 
-function send(
+/** Sends a bundle of forms to the cell's output; with an id, one that can be updated. */
+export function send(
   data: Record<string, unknown>,
   metadata: Record<string, unknown> = {},
   id?: string,
@@ -96,10 +125,6 @@ function send(
     throw new Error('There is no notebook to show this in: the show functions work in cells only');
   }
   lastWriteDisplayData({ data, metadata, transient: { display_id: id } }, update);
-}
-
-function titleOf(figure: Figure): string {
-  return (figure.layout.title as { text?: string } | undefined)?.text ?? 'untitled';
 }
 
 function text(value: string | number): string {

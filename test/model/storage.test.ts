@@ -68,6 +68,18 @@ test.each<[string, (folder: string) => void, RegExp]>([
     (folder) => fs.writeFileSync(path.join(folder, 'model.json'), '[1]'),
     /not a tfjs layers model/,
   ],
+  ...[{ name: 'w', dtype: 'float32' }, { name: 'w', dtype: 'float32', shape: ['3'] }, null].map(
+    (entry, i): [string, (folder: string) => void, RegExp] => [
+      `damaged weight ${i}`,
+      (folder) => {
+        const file = path.join(folder, 'model.json');
+        const description = JSON.parse(fs.readFileSync(file, 'utf8'));
+        description.weightsManifest[0].weights[0] = entry;
+        fs.writeFileSync(file, JSON.stringify(description));
+      },
+      /model.json: its weightsManifest is damaged/,
+    ],
+  ),
   [
     'no weights',
     (folder) => fs.rmSync(path.join(folder, 'weights.bin')),

@@ -1,6 +1,13 @@
 import { slice } from '../../src/data/index';
 import { alexnet, type LayerSpec } from '../../src/model/index';
-import { confusionMatrix, evaluate, mistakes, predictBatch } from '../../src/predict/index';
+import {
+  calibration,
+  classReports,
+  confusionMatrix,
+  evaluate,
+  mistakes,
+  predictBatch,
+} from '../../src/predict/index';
 import { tf } from '../../src/tf/index';
 import { barSet } from '../support/sets';
 import { expectNoLeak } from '../support/tensors';
@@ -36,9 +43,13 @@ test('evaluation agrees with the predictions, whatever the batch size', async ()
     Uint32Array.from({ length: 37 }, (_, i) => i),
   );
   expect(all.map((p) => p.prediction)).toEqual([...whole.predictions]);
+  const confidence = (i: number) => Math.max(...all[i].probabilities);
   expect(mistakes(set, whole)).toEqual(
-    [...set.labels.keys()].filter((i) => all[i].prediction !== set.labels[i]),
+    [...set.labels.keys()]
+      .filter((i) => all[i].prediction !== set.labels[i])
+      .sort((a, b) => confidence(b) - confidence(a)),
   );
+  for (const i of set.labels.keys()) expect(whole.confidences[i]).toBeCloseTo(confidence(i), 5);
   const right = all.filter((p, i) => p.prediction === set.labels[i]).length;
   expect(whole.accuracy).toBeCloseTo(right / 37, 9);
   const meanLoss =
@@ -58,4 +69,29 @@ test('probabilities sum to one and belong to the images asked for', async () => 
 test('predictions are the same twice: dropout is off', () => {
   expect(predictBatch(model, set, [1])).toEqual(predictBatch(model, set, [1]));
   expect(tf.memory().numTensors).toBe(2); // the model's weights
+});
+
+test('precision is of what was taken for a class, recall of what is of it', () => {
+  expect(
+    classReports([
+      [3, 1],
+      [0, 4],
+    ]),
+  ).toEqual([
+    { label: 0, images: 4, precision: 1, recall: 0.75 },
+    { label: 1, images: 4, precision: 0.8, recall: 1 },
+  ]);
+});
+
+test('calibration: bins by confidence, and the mean distance from being right as often as it says', () => {
+  const three = { ...slice(set, 0, 3), labels: Uint8Array.from([0, 1, 2]) };
+  const { bins, error } = calibration(three, {
+    predictions: Uint8Array.from([0, 7, 2]),
+    confidences: Float32Array.from([0.75, 0.75, 1]),
+  });
+  expect(bins).toEqual([
+    { images: 2, confidence: 0.75, accuracy: 0.5 },
+    { images: 1, confidence: 1, accuracy: 1 },
+  ]);
+  expect(error).toBeCloseTo((2 * 0.25 + 0) / 3, 9);
 });

@@ -1,13 +1,19 @@
+import { ALEXNET, layerTable } from '../../src/model/index';
 import {
+  calibrationFigure,
+  classReportFigure,
   confusionFigure,
   epochCurves,
   lossComparison,
+  sharesFigure,
   smooth,
   stepCurves,
+  thinned,
 } from '../../src/viz/index';
 
 const epoch = (n: number, val: number | null) => ({
   epoch: n,
+  steps: 3 * n,
   trainLoss: 1 / n,
   trainAccuracy: 0.9,
   valLoss: val,
@@ -36,11 +42,69 @@ test('step curves keep every update and smooth it', () => {
   const { data } = stepCurves(
     [1, 2, 3].map((step) => ({ step, learningRate: 1, loss: 4, accuracy: 0.5 })),
   );
-  expect(data.map((t) => t.y)).toEqual([
-    [4, 4, 4],
-    [50, 50, 50],
-    [4, 4, 4].map((v) => expect.closeTo(v, 9)),
-    [50, 50, 50].map((v) => expect.closeTo(v, 9)),
+  expect(data.map((t) => [t.name, t.yaxis, t.y])).toEqual([
+    ['One step', 'y', [4, 4, 4]],
+    ['Smoothed', 'y', [4, 4, 4]],
+    ['One step', 'y2', [50, 50, 50]],
+    ['Smoothed', 'y2', [50, 50, 50]],
+  ]);
+});
+
+test('step curves show the validation where its epoch ended', () => {
+  const steps = [1, 2, 3].map((step) => ({ step, learningRate: 1, loss: 4, accuracy: 0.5 }));
+  const { data } = stepCurves(steps, 'Both', [epoch(1, 0.25)]);
+  const validation = data.filter((t) => t.name === 'Validation');
+  expect(validation.map((t) => [t.x, t.y])).toEqual([
+    [[3], [0.25]],
+    [[3], [25]],
+  ]);
+});
+
+test('a long curve keeps its spikes and few of its points', () => {
+  const values = Array.from({ length: 10_000 }, (_, i) => (i === 4321 ? 9 : 1 / (i + 1)));
+  const [x, y] = thinned(values);
+  expect(x.length).toBeLessThanOrEqual(1000);
+  expect(x).toEqual([...x].sort((a, b) => a - b));
+  expect(y[x.indexOf(4322)]).toBe(9);
+  expect(y[0]).toBe(1);
+  expect(thinned([3, 1 / 3])).toEqual([
+    [1, 2],
+    [3, 0.33333],
+  ]);
+});
+
+test('shares: what the title says is computed from the table', () => {
+  const table = layerTable(ALEXNET, { inputSize: 227, channels: 1, classes: 10 });
+  const { data, layout } = sharesFigure(table);
+  expect(layout.title).toEqual({
+    text: '96% of the parameters are in the dense layers, 92% of the arithmetic is in the convolutions',
+  });
+  for (const { y } of data) expect((y as number[]).reduce((a, b) => a + b)).toBeCloseTo(1, 9);
+  // fc6 has 9216 · 4096 weights and 4096 biases of 57,029,322 parameters.
+  const fc6 = (data[0].x as string[]).indexOf('fc6');
+  expect((data[0].y as number[])[fc6]).toBeCloseTo((9216 * 4096 + 4096) / 57_029_322, 9);
+});
+
+test('precision and recall stand side by side, on an axis that shows the differences', () => {
+  const { data, layout } = classReportFigure([
+    { label: 0, images: 4, precision: 0.98, recall: 0.93 },
+    { label: 1, images: 0, precision: Number.NaN, recall: 1 },
+  ]);
+  expect(data.map((t) => [t.name, t.y])).toEqual([
+    ['Precision', [0.98, null]],
+    ['Recall', [0.93, 1]],
+  ]);
+  expect(layout.yaxis).toMatchObject({ range: [0.9, 1] });
+});
+
+test('calibration stands beside the line on which a network would be honest', () => {
+  const { data } = calibrationFigure([{ images: 2, confidence: 0.8, accuracy: 0.5 }]);
+  expect(data.map((t) => [t.x, t.y])).toEqual([
+    [
+      [0, 1],
+      [0, 1],
+    ],
+    [[0.8], [0.5]],
   ]);
 });
 

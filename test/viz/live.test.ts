@@ -1,0 +1,69 @@
+/** What a notebook gets while it trains. The display is tslab's, replaced by a list. */
+import { alexnet, type LayerSpec } from '../../src/model/index';
+import { train } from '../../src/train/index';
+import { showTraining } from '../../src/viz/index';
+import { barSet } from '../support/sets';
+
+interface Sent {
+  id: string;
+  update: boolean;
+  data: Record<string, string>;
+}
+
+const layers: LayerSpec[] = [
+  { kind: 'flatten', name: 'flatten' },
+  { kind: 'dense', name: 'out', units: 0, relu: false },
+];
+const jupyter = require('tslab/dist/jupyter');
+let sent: Sent[];
+
+beforeEach(() => {
+  sent = [];
+  jupyter.lastWriteDisplayData = (
+    { data, transient }: { data: Sent['data']; transient: { display_id: string } },
+    update: boolean,
+  ) => sent.push({ data, update, id: transient.display_id });
+});
+afterEach(() => {
+  jupyter.lastWriteDisplayData = null;
+});
+
+test('two outputs, made once and then updated: the curves, and the line that draws them anew', async () => {
+  const model = alexnet({ inputSize: 28, layers });
+  const set = barSet(40);
+  await train(model, set, {
+    epochs: 2,
+    batchSize: 10,
+    validation: barSet(10),
+    ...showTraining({ seconds: 0 }),
+  });
+  model.dispose();
+
+  const made = sent.filter(({ update }) => !update).map(({ id }) => id);
+  const [curves, line] = made;
+  expect(made.length).toBe(2);
+  expect(line).toBe(`${curves}-line`);
+
+  const drawings = sent.filter(({ id, data }) => id === line && data['text/html']);
+  expect(drawings.length).toBe(4 + 4 + 1); // every step, and the end of the first epoch
+  const [, given] = drawings[8].data['text/html'].match(/\)\((\{.*\})\)<\/script>$/)!;
+  const { figure } = JSON.parse(given);
+  expect(figure.data[0].x).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(figure.data.find((trace: { name: string }) => trace.name === 'Validation').x).toEqual([4]);
+
+  // What stays is a figure as any other, and the line: no script.
+  const last = (id: string) => sent.filter((each) => each.id === id).at(-1)!.data;
+  expect(Object.keys(last(curves))).toEqual([
+    'application/vnd.plotly.v1+json',
+    'image/svg+xml',
+    'text/plain',
+  ]);
+  expect(last(line)).toEqual({ 'text/plain': expect.stringMatching(/^Validating: 100%/) });
+});
+
+test('between two drawings the line alone is updated', async () => {
+  const model = alexnet({ inputSize: 28, layers });
+  await train(model, barSet(40), { epochs: 1, batchSize: 10, ...showTraining({ seconds: 60 }) });
+  model.dispose();
+  expect(sent.filter(({ data }) => data['text/html']?.includes('<script>')).length).toBe(1);
+});
