@@ -1,6 +1,6 @@
-"""Executes notebooks with nbconvert and writes each as .ipynb and as one self-contained .html page.
+"""Executes notebooks with nbconvert and writes each, with its outputs, as .ipynb.
 
-Usage: execute.py OUTPUT_FOLDER PLOTLY_JS NOTEBOOK...
+Usage: execute.py OUTPUT_FOLDER NOTEBOOK...
 
 Tells what it does as JSON lines on standard output, for scripts/tutorial.mjs. Ends with exit code 1
 after the first notebook that fails; what was executed until then is written all the same.
@@ -14,10 +14,9 @@ from pathlib import Path
 
 import nbformat
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
+from nbconvert.preprocessors.coalescestreams import CoalesceStreamsPreprocessor
 
-PLOTLY = "application/vnd.plotly.v1+json"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -29,7 +28,8 @@ class Execute(ExecutePreprocessor):
     """nbconvert's own execution, telling which cell runs and what progress it shows."""
 
     def __init__(self, notebook, kernel_log, **kwargs):
-        super().__init__(kernel_name="tslab", timeout=None, **kwargs)
+        # No times of day in the notebook: a second run of the same gives the same.
+        super().__init__(kernel_name="tslab", timeout=None, record_timing=False, **kwargs)
         self.notebook = notebook
         self.kernel_log = kernel_log
         self.number = 0  # of the code cell that runs
@@ -67,45 +67,24 @@ def failure(cell, error):
     return (named or lines or str(error).strip().splitlines())[0]
 
 
-def to_page(nb, title, plotly_js):
-    """The notebook as HTML that needs no network: figures are drawn by Plotly, inlined once."""
-    figures = 0
+def bare(nb):
+    """Takes away the outputs of an earlier run: what a run gives must not depend on them."""
+    nb.metadata.pop("outputs_of", None)
     for cell in nb.cells:
-        for output in cell.get("outputs", []):
-            figure = output.get("data", {}).pop(PLOTLY, None)
-            if figure is None:
-                continue
-            figures += 1
-            source = json.dumps(figure).replace("</", "<\\/")
-            output.data["text/html"] = (
-                '<div class="figure"></div>'
-                f'<script type="application/json" class="figure-source">{source}</script>'
-            )
-    exporter = HTMLExporter(
-        require_js_url="", mathjax_url="", jquery_url="", mermaid_js_url="", embed_images=True
-    )
-    page, _ = exporter.from_notebook_node(nb, {"metadata": {"name": title}})
-    page = re.sub(r'href="([\w-]+)\.ipynb"', r'href="\1.html"', page)
-    # nbconvert's page loads mermaid (diagrams, of which there are none) from a network in any case.
-    page = re.sub(r'<script type="module">\s*(?:(?!</script>).)*mermaid.*?</script>', "", page, flags=re.S)
-    if figures:
-        library = plotly_js.read_text("utf8").replace("</script", "<\\/script")
-        draw = (
-            "for (const source of document.querySelectorAll('.figure-source')) {"
-            "const {data, layout} = JSON.parse(source.textContent);"
-            "Plotly.newPlot(source.previousElementSibling, data, layout, {responsive: true, displaylogo: false});}"
-        )
-        page = page.replace("</body>", f"<script>{library}</script>\n<script>{draw}</script>\n</body>")
-    return page
+        if cell.cell_type == "code":
+            cell.outputs = []
+            cell.execution_count = None
+            cell.metadata.pop("execution", None)
+    return nb
 
 
-def main(output, plotly_js, notebooks):
+def main(output, notebooks):
     output.mkdir(parents=True, exist_ok=True)
     for path in notebooks:
         name = path.stem
         tell("notebook", notebook=name)
         try:
-            nb = nbformat.read(path, as_version=4)
+            nb = bare(nbformat.read(path, as_version=4))
         except Exception as error:  # not JSON, not a notebook, not readable: all the same to the reader
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             tell("failed", notebook=name, seconds=0, cell=0, message=f"not a notebook: {reason[:200]}")
@@ -119,15 +98,15 @@ def main(output, plotly_js, notebooks):
             except (CellExecutionError, DeadKernelError, RuntimeError) as caught:
                 error = caught
         seconds = round(time.monotonic() - started, 1)
+        nb, _ = CoalesceStreamsPreprocessor().preprocess(nb, {})  # lines written one after the other: one output
         nbformat.write(nb, output / f"{name}.ipynb")
         if error is not None:
             message = failure(executor.running, error)
             tell("failed", notebook=name, seconds=seconds, cell=executor.number, message=message)
             return 1
-        (output / f"{name}.html").write_text(to_page(nb, name, plotly_js), "utf8")
         tell("done", notebook=name, seconds=seconds)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), [Path(p) for p in sys.argv[3:]]))
+    sys.exit(main(Path(sys.argv[1]), [Path(p) for p in sys.argv[2:]]))

@@ -4,17 +4,22 @@ import fs from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
 import { parseArgs } from 'node:util';
-import { pythonEnvironment, readJson, root, runtimeEnvironment } from './environment.mjs';
+import { pythonEnvironment, read, readJson, root, runtimeEnvironment } from './environment.mjs';
+import { checkOutputs, checkSize, madeFrom, readNotebook, withOutputs } from './outputs.mjs';
 import { fail, setup } from './setup.mjs';
 import { SetupError } from './steps.mjs';
 
-const HELP = `Usage: npm run tutorial [-- [--profile quick|full] [NOTEBOOK…]]
+const HELP = `Usage: npm run tutorial [-- [--profile quick|full] [--save] [NOTEBOOK…]]
+       npm run tutorial -- --check [NOTEBOOK…]
 
 Runs every notebook (or those named) from a fresh kernel, in order, and writes to build/tutorial: each
-notebook executed (.ipynb) and as a page (.html, no network needed), and summary.json.
+notebook executed (.ipynb) and as a page (.html, no network needed), index.html, and summary.json.
 
   --profile   quick: a few minutes on two cores (default); full: the article's five epochs
   --output    another folder to write to
+  --save      when all ran well, keep the outputs in the notebooks themselves
+  --check     run nothing: tell whether the outputs kept in the notebooks are as new as their code, and
+              exit with 1 where they are not
   --help      this text`;
 
 const run = path.join(root, 'runs', 'tutorial');
@@ -25,12 +30,15 @@ try {
   const { values, positionals } = options();
   if (values.help) {
     console.log(HELP);
+  } else if (values.check) {
+    process.exitCode = await check(notebooksNamed(positionals));
   } else {
     await setup();
     process.exitCode = await tutorial(
       values.profile,
       path.resolve(from, values.output),
-      positionals,
+      notebooksNamed(positionals),
+      values.save,
     );
   }
 } catch (error) {
@@ -44,11 +52,16 @@ function options() {
       options: {
         profile: { type: 'string', default: 'quick' },
         output: { type: 'string', default: path.join(root, 'build', 'tutorial') },
+        save: { type: 'boolean', default: false },
+        check: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h' },
       },
     });
     if (!['quick', 'full'].includes(parsed.values.profile)) {
       throw new Error(`profile is '${parsed.values.profile}', want quick or full`);
+    }
+    if (parsed.values.save && parsed.values.check) {
+      throw new Error('--check runs nothing, so that there is nothing to --save');
     }
     return parsed;
   } catch (error) {
@@ -56,13 +69,13 @@ function options() {
   }
 }
 
-async function tutorial(profile, output, named) {
-  const notebooks =
-    named.length > 0 ? named.map((file) => path.resolve(from, file)) : allNotebooks();
-  const absent = notebooks.find((file) => !fs.existsSync(file));
-  if (absent) throw new SetupError(`${absent}: no such notebook`);
+async function tutorial(profile, output, notebooks, save) {
   fs.mkdirSync(output, { recursive: true });
   fs.rmSync(path.join(output, 'summary.json'), { force: true });
+  // A notebook that fails leaves no page of an earlier run.
+  for (const file of notebooks)
+    fs.rmSync(path.join(output, `${nameOf(file)}.html`), { force: true });
+  const before = save ? await Promise.all(notebooks.map(snapshot)) : [];
   const started = performance.now();
   const results = [];
   const failure = await execute(notebooks, output, profile, (event) => {
@@ -77,20 +90,22 @@ async function tutorial(profile, output, named) {
     ...figures((name) => results.some((result) => result.name === name && result.ok)),
   };
   fs.writeFileSync(path.join(output, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  await pages(output, results);
   if (failure) {
     process.stderr.write(`error: ${failure}\n`);
     return 1;
   }
   console.log(
-    `\n${path.relative(root, output)}: ${results.length} notebooks, as .ipynb and .html, and summary.json`,
+    `\n${path.relative(root, output)}: ${results.length} notebooks, as .ipynb and .html, index.html and summary.json`,
   );
+  if (save) await saveOutputs(before, output);
   if (summary.test) {
     const { images, accuracy, loss } = summary.test;
     console.log(
       `Test set: ${images} images, accuracy ${(100 * accuracy).toFixed(2)}%, loss ${loss.toFixed(4)}`,
     );
   }
-  console.log('Open the pages in a browser, or step through the notebooks: npm run lab');
+  console.log('Open index.html in a browser, or step through the notebooks: npm run lab');
   return 0;
 }
 
@@ -101,6 +116,54 @@ function allNotebooks() {
     .filter((name) => /^\d\d-.*\.ipynb$/.test(name))
     .sort()
     .map((name) => path.join(folder, name));
+}
+
+function notebooksNamed(named) {
+  const notebooks =
+    named.length > 0 ? named.map((file) => path.resolve(from, file)) : allNotebooks();
+  const absent = notebooks.find((file) => !fs.existsSync(file));
+  if (absent) throw new SetupError(`${absent}: no such notebook`);
+  return notebooks;
+}
+
+/** Says of each notebook whether its outputs are as new as its code. */
+async function check(notebooks) {
+  let code = 0;
+  for (const file of notebooks) {
+    const { ok, says } = await checkOutputs(readNotebook(file));
+    console.log(`${ok ? '✓' : '✗'} ${nameOf(file)}: ${says}`);
+    if (!ok) code = 1;
+  }
+  return code;
+}
+
+/** A notebook as it is before it runs, and the code that it will run. */
+async function snapshot(file) {
+  return { file, text: read(file), made: await madeFrom(readNotebook(file)) };
+}
+
+/** Writes the outputs into the notebooks: into all, or, where one may not have them, into none. */
+async function saveOutputs(before, output) {
+  const texts = [];
+  for (const { file, text, made } of before) {
+    const name = path.basename(file);
+    const { code } = await madeFrom(readNotebook(file));
+    if (read(file) !== text || code !== made.code) {
+      throw new SetupError(`${name} or what it imports was changed while it ran: nothing is saved`);
+    }
+    const withThem = withOutputs(JSON.parse(text), readNotebook(path.join(output, name)), made);
+    checkSize(name, withThem);
+    texts.push([file, withThem]);
+  }
+  for (const [file, text] of texts) {
+    fs.writeFileSync(`${file}.new`, text);
+    fs.renameSync(`${file}.new`, file);
+  }
+  console.log(`The outputs are in ${texts.map(([file]) => path.relative(root, file)).join(', ')}`);
+}
+
+function nameOf(file) {
+  return path.basename(file, '.ipynb');
 }
 
 /** What the notebooks 03 and 04 left in their run folder. */
@@ -126,8 +189,7 @@ function figures(ran) {
 
 /** Resolves to what failed, as a sentence, or to undefined. */
 function execute(files, output, profile, onEvent) {
-  const plotly = path.join(root, 'node_modules', 'plotly.js-dist', 'plotly.js');
-  const args = [path.join(root, 'scripts', 'execute.py'), output, plotly, ...files];
+  const args = [path.join(root, 'scripts', 'execute.py'), output, ...files];
   const child = spawn(pythonEnvironment().python, args, {
     cwd: root,
     env: { ...runtimeEnvironment(), TUTORIAL_PROFILE: profile, PYTHONWARNINGS: 'ignore' },
@@ -158,6 +220,23 @@ function execute(files, output, profile, onEvent) {
       );
     });
   });
+}
+
+/** Writes what ran well as pages, and the index of all pages that are there. */
+async function pages(output, results) {
+  const plotly = path.join(root, 'node_modules', 'plotly.js-dist', 'plotly.js');
+  const names = results.filter(({ ok }) => ok).map(({ name }) => name);
+  const args = [path.join(root, 'scripts', 'page.py'), output, plotly, ...names];
+  const child = spawn(pythonEnvironment().python, args, { stdio: ['ignore', 'inherit', 'pipe'] });
+  let errors = '';
+  child.stderr.on('data', (chunk) => {
+    errors += chunk;
+  });
+  const code = await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  if (code !== 0) throw new SetupError(`the pages could not be written:\n${errors.trim()}`);
 }
 
 /** One line that changes on a terminal; in a log a line a cell, and a progress line now and then. */
