@@ -59,7 +59,7 @@ async function compare(args: Arguments): Promise<void> {
   );
   for (const { precision, accuracies, mean, deviation } of results) {
     console.log(
-      `| ${precision} | ${percent(mean)} | ${percent(deviation)} | ${accuracies.map(percent).join(', ')} |`,
+      `| ${precision} | ${percent(mean)} | ${percent(deviation)} | ${accuracies.map((accuracy) => percent(accuracy)).join(', ')} |`,
     );
   }
 }

@@ -1,0 +1,138 @@
+/** The canvas that is drawn on: strokes by mouse, finger or pen, or a picture in their place. */
+import type { Bitmap } from '../../predict/digit';
+
+type Point = [x: number, y: number];
+
+/** Of the canvas's side: as wide as a felt pen on a card. */
+const PEN = 0.06;
+/** As `npm run predict` has it. */
+const MAX_PIXELS = 25_000_000;
+
+export class Paper {
+  private strokes: Point[][] = [];
+  private picture: ImageBitmap | undefined;
+  private pen: number | undefined;
+
+  /** `onStart` is called when a stroke begins, `onChange` when there is something new to read, or nothing more. */
+  constructor(
+    private readonly canvas: HTMLCanvasElement,
+    private readonly onStart: () => void,
+    private readonly onChange: () => void,
+  ) {
+    canvas.addEventListener('pointerdown', (event) => this.begin(event));
+    canvas.addEventListener('pointermove', (event) => this.move(event));
+    for (const end of ['pointerup', 'pointercancel'] as const) {
+      canvas.addEventListener(end, (event) => this.end(event));
+    }
+    this.paint();
+  }
+
+  get isEmpty(): boolean {
+    return this.strokes.length === 0 && !this.picture;
+  }
+
+  /** What is to be read: the picture with all its pixels, or the drawing. */
+  bitmap(): Bitmap {
+    if (!this.picture) return bitmapOf(this.canvas);
+    const { width, height } = this.picture;
+    const whole = new OffscreenCanvas(width, height);
+    const context = whole.getContext('2d')!;
+    context.drawImage(this.picture, 0, 0);
+    return context.getImageData(0, 0, width, height);
+  }
+
+  /** Shows an image file in place of what was drawn. Rejects when the browser cannot read it. */
+  async show(file: Blob): Promise<void> {
+    // Its colours as the file has them, and turned as its EXIF data says: as `readBitmap` does.
+    const picture = await createImageBitmap(file, { colorSpaceConversion: 'none' });
+    if (picture.width * picture.height > MAX_PIXELS) {
+      const size = `${picture.width}×${picture.height}`;
+      picture.close();
+      throw new Error(`${size} pixels, want at most ${MAX_PIXELS / 1e6} million`);
+    }
+    this.clear(picture);
+  }
+
+  undo(): void {
+    if (this.picture) {
+      this.clear();
+      return;
+    }
+    this.strokes.pop();
+    this.changed();
+  }
+
+  clear(picture?: ImageBitmap): void {
+    this.strokes = [];
+    this.picture?.close();
+    this.picture = picture;
+    this.changed();
+  }
+
+  private begin(event: PointerEvent): void {
+    if (this.pen !== undefined || event.button !== 0) return;
+    event.preventDefault();
+    if (this.picture) this.clear();
+    this.canvas.setPointerCapture(event.pointerId);
+    this.pen = event.pointerId;
+    this.strokes.push([this.point(event)]);
+    this.paint();
+    this.onStart();
+  }
+
+  private move(event: PointerEvent): void {
+    if (event.pointerId !== this.pen) return;
+    // A browser hands several moves over in one, and keeps them all.
+    const events = event.getCoalescedEvents?.() ?? [];
+    for (const each of events.length > 0 ? events : [event]) {
+      this.strokes[this.strokes.length - 1].push(this.point(each));
+    }
+    this.paint();
+  }
+
+  private end(event: PointerEvent): void {
+    if (event.pointerId !== this.pen) return;
+    this.pen = undefined;
+    this.onChange();
+  }
+
+  private changed(): void {
+    this.pen = undefined;
+    this.paint();
+    this.onChange();
+  }
+
+  private point({ clientX, clientY }: PointerEvent): Point {
+    const { left, top, width } = this.canvas.getBoundingClientRect();
+    const scale = this.canvas.width / width;
+    return [(clientX - left) * scale, (clientY - top) * scale];
+  }
+
+  private paint(): void {
+    const { canvas, picture } = this;
+    const side = canvas.width;
+    const context = canvas.getContext('2d', { willReadFrequently: true })!;
+    context.fillStyle = '#fff';
+    context.fillRect(0, 0, side, side);
+    if (picture) {
+      const scale = side / Math.max(picture.width, picture.height);
+      const [width, height] = [picture.width * scale, picture.height * scale];
+      context.drawImage(picture, (side - width) / 2, (side - height) / 2, width, height);
+    }
+    context.strokeStyle = '#111';
+    context.lineWidth = PEN * side;
+    context.lineCap = 'round';
+    context.lineJoin = 'round';
+    for (const stroke of this.strokes) {
+      context.beginPath();
+      context.moveTo(...stroke[0]);
+      for (const point of stroke) context.lineTo(...point);
+      context.stroke();
+    }
+  }
+}
+
+function bitmapOf(canvas: HTMLCanvasElement): Bitmap {
+  const { width, height } = canvas;
+  return canvas.getContext('2d')!.getImageData(0, 0, width, height);
+}

@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { exportModel, holdsModel, removeModel, writePage } from '../../src/draw/index';
+import { alexnet, inputSizeOf, type LayerSpec, loadModel, saveModel } from '../../src/model/index';
+import { cli, command, expectOneLineError, root } from '../support/command';
+import { temporaryFolder } from '../support/idx';
+
+const temporary = temporaryFolder();
+const place = (name: string) => path.join(temporary, name);
+const layers: LayerSpec[] = [
+  { kind: 'flatten', name: 'flatten' },
+  { kind: 'dense', name: 'out', units: 0, relu: false },
+];
+
+async function saveSmall(folder: string, inputSize: number, seed = 1): Promise<void> {
+  const model = alexnet({ inputSize, layers, seed });
+  await saveModel(model, folder);
+  model.dispose();
+}
+
+test('the page is bundled for a browser: nothing of Node in it', async () => {
+  const folder = await writePage(place('bundle'));
+  expect(fs.readdirSync(folder).sort()).toEqual([
+    'index.html',
+    'page.js',
+    'style.css',
+    'tf.min.js',
+    'worker.js',
+  ]);
+  for (const name of ['page.js', 'worker.js']) {
+    const text = fs.readFileSync(path.join(folder, name), 'utf8');
+    expect(text).not.toMatch(/node:|require\(|\bprocess\.|\bBuffer\b/);
+    expect(text.length).toBeLessThan(40_000); // and tfjs is beside it
+  }
+});
+
+test("the page's types are right, with the browser's and without Node's", async () => {
+  const tsc = path.join('node_modules', 'typescript', 'bin', 'tsc');
+  const { code, stdout } = await command([tsc, '--project', 'src/draw/page']);
+  expect([code, stdout]).toEqual([0, '']);
+}, 120_000);
+
+test('a model is exported in 8 bits, and again when it is newer or another', async () => {
+  const [run, other, page] = ['run', 'other', 'page'].map(place);
+  await saveSmall(path.join(run, 'model'), 30);
+  await saveSmall(other, 40);
+  const exported = path.join(page, 'model');
+  const size = async () => {
+    const model = await loadModel(exported);
+    const found = inputSizeOf(model);
+    model.dispose();
+    return found;
+  };
+  expect([holdsModel(run), holdsModel(other), holdsModel(page)]).toEqual([true, true, false]);
+  expect(await exportModel(run, page)).toBe(true);
+  expect(fs.statSync(path.join(exported, 'weights.bin')).size).toBe(30 * 30 * 10 + 4 * 10);
+  expect([await exportModel(run, page), await size()]).toEqual([false, 30]);
+  expect([await exportModel(other, page), await size()]).toEqual([true, 40]);
+  await saveSmall(path.join(run, 'model'), 30, 2);
+  expect([await exportModel(run, page), await size()]).toEqual([true, 30]);
+  await saveSmall(path.join(run, 'model'), 30, 3);
+  expect(await exportModel(run, page)).toBe(true);
+  // An export that was cut off has no mark.
+  fs.rmSync(path.join(exported, 'source.json'));
+  expect(await exportModel(run, page)).toBe(true);
+  removeModel(page);
+  expect(holdsModel(page)).toBe(false);
+});
+
+/** Runs the command until it says where the page is; `look` is given the address, then Ctrl-C ends it. */
+function draw(
+  args: string[],
+  look: (url: string) => Promise<void>,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['scripts/run.mjs', 'src/cli/draw.ts', ...args], {
+      cwd: root,
+    });
+    const said = { stdout: '', stderr: '' };
+    let looked = false;
+    child.stderr.on('data', (chunk) => {
+      said.stderr += chunk;
+    });
+    child.stdout.on('data', async (chunk) => {
+      said.stdout += chunk;
+      const url = said.stdout.match(/Open (\S+) in a browser/)?.[1];
+      if (!url || looked) return;
+      looked = true;
+      await look(url).catch(reject);
+      child.kill('SIGINT');
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, ...said }));
+  });
+}
+
+test('draw serves the page with the model, and Ctrl-C ends it', async () => {
+  const output = place('served');
+  const result = await draw(
+    ['--model', place('other'), '--output', output, '--port', '0'],
+    async (url) => {
+      expect(await (await fetch(url)).text()).toMatch(/<title>Draw a digit/);
+      expect((await fetch(`${url}model/model.json`)).status).toBe(200);
+    },
+  );
+  expect([result.code, result.stderr]).toEqual([0, '']);
+  expect(result.stdout).toMatch(/Open http:\/\/127\.0\.0\.1:\d+\/draw\/ in a browser/);
+}, 60_000);
+
+test('draw: bad input is one line', async () => {
+  const output = place('bad');
+  const cases: [string[], RegExp][] = [
+    [['--model', place('nowhere')], /nowhere: no such folder or file/],
+    [['--port', '70000'], /--port 70000: want 0 to 65535/],
+    [['--port', 'x'], /--port.*'x' is invalid/],
+    [['--output', __filename], /page\.test\.ts.*: the page cannot be written/],
+  ];
+  for (const [args, message] of cases) {
+    expectOneLineError(await cli('draw', '--output', output, ...args), message);
+  }
+}, 120_000);
+
+test('draw --help', async () => {
+  const { code, stdout } = await cli('draw', '--help');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/Usage: npm run draw -- /);
+}, 60_000);

@@ -1,0 +1,127 @@
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { type Site, serve } from '../../src/draw/serve';
+import { folderOf, temporaryFolder } from '../support/idx';
+
+const temporary = temporaryFolder();
+folderOf(temporary, 'outside', { 'secret.txt': 'secret' });
+const folder = folderOf(temporary, 'site', {
+  'index.html': '<p>index',
+  'data.bin': Buffer.from([1, 2, 3]),
+  'draw/index.html': '<p>draw',
+  'draw/page.js': '1',
+  'draw/style.css': 'p {}',
+  'draw/model/model.json': '{}',
+  'draw/a name.txt': 'spaces',
+});
+fs.symlinkSync(path.join(temporary, 'outside'), path.join(folder, 'way-out'));
+fs.symlinkSync('../outside/secret.txt', path.join(folder, 'secret.txt'));
+fs.symlinkSync('index.html', path.join(folder, 'inside.html'));
+fs.mkdirSync(path.join(temporary, 'site-beside'));
+fs.writeFileSync(path.join(temporary, 'site-beside', 'secret.txt'), 'secret');
+
+let site: Site;
+beforeAll(async () => {
+  site = await serve(folder, 0);
+});
+afterAll(() => site.close());
+
+interface Reply {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  body: string;
+}
+
+/** Asks for `path` as it stands: `fetch` would tidy it first. */
+function ask(path: string, method = 'GET'): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(site.url);
+    const request = http.request({ hostname, port, path, method }, (response) => {
+      let body = '';
+      response.on('data', (chunk) => {
+        body += chunk;
+      });
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+      );
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+test.each([
+  ['/', 'text/html; charset=utf-8', '<p>index'],
+  ['/draw/', 'text/html; charset=utf-8', '<p>draw'],
+  ['/draw/?backend=cpu', 'text/html; charset=utf-8', '<p>draw'],
+  ['/draw/page.js', 'text/javascript; charset=utf-8', '1'],
+  ['/draw/style.css', 'text/css; charset=utf-8', 'p {}'],
+  ['/draw/model/model.json', 'application/json', '{}'],
+  ['/draw/a%20name.txt', 'application/octet-stream', 'spaces'],
+  ['/data.bin', 'application/octet-stream', '\x01\x02\x03'],
+  ['/inside.html', 'text/html; charset=utf-8', '<p>index'],
+])('%s', async (address, type, body) => {
+  const got = await ask(address);
+  expect([got.status, got.headers['content-type'], got.body]).toEqual([200, type, body]);
+  expect(got.headers['content-length']).toBe(String(body.length));
+  const head = await ask(address, 'HEAD');
+  expect([head.status, head.headers['content-length'], head.body]).toEqual([
+    200,
+    String(body.length),
+    '',
+  ]);
+});
+
+test.each([
+  '/../outside/secret.txt',
+  '/draw/../../outside/secret.txt',
+  '/%2e%2e/outside/secret.txt',
+  '/..%2foutside%2fsecret.txt',
+  '/%2e%2e%2foutside/secret.txt',
+  '/../site-beside/secret.txt',
+  '/..\\outside\\secret.txt',
+  '//outside/secret.txt',
+  '/way-out/secret.txt',
+  '/way-out/',
+  '/secret.txt',
+  '/..',
+  '/../',
+  '/nothing',
+  '/index.html/',
+  '/index.html/x',
+  '/draw/model/',
+  '/%',
+  '/%00',
+  '/index.html%00.js',
+  `/${'a'.repeat(5000)}`,
+])('%s is not found', async (address) => {
+  const { status, body } = await ask(address);
+  expect([status, body]).toEqual([404, 'Not Found\n']);
+});
+
+test('a folder without its slash is sent on', async () => {
+  const { status, headers } = await ask('/draw');
+  expect(status).toBe(301);
+  expect(new URL(headers.location ?? '', `${site.url}draw`).href).toBe(`${site.url}draw/`);
+});
+
+test.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])('%s is not allowed', async (method) => {
+  const { status, headers } = await ask('/draw/', method);
+  expect([status, headers.allow]).toEqual([405, 'GET, HEAD']);
+});
+
+test('only this machine is served, and a port in use is said', async () => {
+  expect(site.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+  const port = Number(new URL(site.url).port);
+  await expect(serve(folder, port)).rejects.toThrow(
+    `port ${port}: in use already. Name another with --port`,
+  );
+});
+
+test('closing ends connections that are kept alive', async () => {
+  const other = await serve(folder, 0);
+  expect((await fetch(other.url)).status).toBe(200);
+  await other.close();
+  await expect(fetch(other.url)).rejects.toThrow();
+});
