@@ -1,6 +1,7 @@
 // Runs the notebooks in order and collects what they made in build/tutorial. See --help.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import readline from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -90,6 +91,7 @@ async function tutorial(profile, output, notebooks, save) {
     ...figures((name) => results.some((result) => result.name === name && result.ok)),
   };
   fs.writeFileSync(path.join(output, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  await drawPage(output);
   await pages(output, results);
   if (failure) {
     process.stderr.write(`error: ${failure}\n`);
@@ -107,6 +109,13 @@ async function tutorial(profile, output, notebooks, save) {
   }
   console.log('Open index.html in a browser, or step through the notebooks: npm run lab');
   return 0;
+}
+
+/** The page to draw on, which opened as a file says how it gets a server and a model: npm run draw. */
+async function drawPage(output) {
+  const { register } = await import('tsx/cjs/api'); // here, because the set-up installs it
+  register();
+  await createRequire(import.meta.url)('../src/draw/build.ts').writePage(output);
 }
 
 function allNotebooks() {

@@ -4,21 +4,10 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { describeBrowser, launchChromium } from '../support/chromium';
 import { command, root } from '../support/command';
 import { temporaryFolder } from '../support/idx';
-
-const executablePath = [
-  process.env.CHROMIUM,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((file) => file && fs.existsSync(file));
-if (!executablePath)
-  console.warn(
-    'No Chromium here: the tests of pages are skipped (Debian: apt-get install chromium)',
-  );
-const describeBrowser = executablePath ? describe : describe.skip;
 
 const DESK = { viewport: { width: 1280, height: 900 } };
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
@@ -66,10 +55,7 @@ describeBrowser('pages', () => {
     const run = await command(['scripts/tutorial.mjs', '--output', output, ...notebooks]);
     expect(run.stderr).toBe('');
     expect(run.code).toBe(0);
-    browser = await chromium.launch({
-      executablePath,
-      args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
-    });
+    browser = await launchChromium();
   }, 180_000);
   afterAll(() => browser?.close());
   beforeEach(() => {
