@@ -2,3 +2,8 @@
 export function percent(share: number, digits = 2): string {
   return `${(100 * share).toFixed(digits)}%`;
 }
+
+/** Text as HTML and SVG write it. */
+export function escapeHtml(text: string): string {
+  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+}

@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto';
 import type { Progress } from '../progress';
 import type { TrainOptions } from '../train/index';
 import { type Figure, stepCurves } from './figures';
+import { escapeHtml } from './format';
 import { figureSvg } from './picture';
 import { progressLine } from './progress';
 import { altText, figureBundle, send } from './show';
@@ -34,7 +35,7 @@ export function showTraining(
 
   const showLine = (figure?: Figure) => {
     const html =
-      figure && `<pre>${line.text}</pre><script>${drawing(id, figure, seconds)}</script>`;
+      figure && `<pre>${escapeHtml(line.text)}</pre><script>${drawing(id, figure)}</script>`;
     send(
       { ...(html ? { 'text/html': html } : {}), 'text/plain': line.text },
       {},
@@ -74,18 +75,17 @@ export function showTraining(
 }
 
 /** What the page runs to draw `figure` in the place of the one before. */
-function drawing(id: string, figure: Figure, seconds: number): string {
+function drawing(id: string, figure: Figure): string {
   const given = JSON.stringify({
     id,
     figure,
     picture: figureSvg(figure, altText(figure)),
-    seconds,
   });
   return `(${draw})(${given.replace(/</g, '\\u003c')})`;
 }
 
 /** Runs in the page, as text: plain JavaScript that uses nothing from here. */
-const draw = `async ({ id, figure, picture, seconds }) => {
+const draw = `async ({ id, figure, picture }) => {
   const place = document.getElementById(id);
   if (!place) return;
   window.tutorialPlotly ??= (async () => {

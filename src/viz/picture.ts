@@ -4,6 +4,7 @@
  * by side) and leaves out what it does not know. Plotly itself draws only where there is a browser.
  */
 import type { Figure } from './figures';
+import { escapeHtml } from './format';
 
 interface Trace {
   type?: string;
@@ -70,7 +71,7 @@ export function figureSvg(figure: Figure, alt: string): string {
   const title = (layout.title as { text?: string } | undefined)?.text ?? '';
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" font-family="sans-serif" font-size="12" fill="${INK}">`,
-    `<title>${escaped(alt)}</title>`,
+    `<title>${escapeHtml(alt)}</title>`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     text(width / 2, 28, title, 'text-anchor="middle" font-size="16"'),
     ...plots,
@@ -280,9 +281,5 @@ const round = (value: number) => Math.round(10 * value) / 10;
 function text(x: number, y: number, content: string, attributes: string | string[]): string {
   if (content === '') return '';
   const rest = [attributes].flat().join(' ');
-  return `<text x="${round(x)}" y="${round(y)}" ${rest}>${escaped(content.replace(/<br>/g, ' '))}</text>`;
-}
-
-function escaped(value: string): string {
-  return value.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+  return `<text x="${round(x)}" y="${round(y)}" ${rest}>${escapeHtml(content.replace(/<br>/g, ' '))}</text>`;
 }

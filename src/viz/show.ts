@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 import type { Progress, ProgressListener } from '../progress';
 import type { EpochRecord } from '../train/index';
 import type { Figure } from './figures';
-import { percent } from './format';
+import { escapeHtml, percent } from './format';
 import { figureSvg } from './picture';
 import { progressLine } from './progress';
 
@@ -129,10 +129,6 @@ export function send(
 
 function text(value: string | number): string {
   return typeof value === 'number' ? value.toLocaleString('en-US') : value;
-}
-
-function escapeHtml(value: string): string {
-  return value.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }
 
 function plainTable(rows: string[][]): string {
