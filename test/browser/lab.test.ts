@@ -101,17 +101,21 @@ describeBrowser('JupyterLab', () => {
     await page.screenshot({ path: path.join(screenshots, `${name}.png`) });
   }
 
-  test('a cell run again replaces its figures', async () => {
+  test('a cell run again replaces its figures, and leaves no tensors', async () => {
     const page = await openNotebook('small');
     const outputs: number[] = [];
+    const tensors: string[] = [];
     for (const _ of [1, 2]) {
       await runAll(page);
       await finished(page);
       await page.waitForSelector('.js-plotly-plot .trace');
       await expectWhole(page);
       outputs.push(await page.locator('.jp-OutputArea-output').count());
+      tensors.push((await page.locator('text=/^\\d+ tensors$/m').last().textContent()) ?? '');
     }
     expect(outputs[1]).toBe(outputs[0]);
+    expect(tensors[0]).toMatch(/[1-9]\d* tensors/);
+    expect(tensors[1].match(/\d+ tensors/)).toEqual(tensors[0].match(/\d+ tensors/));
     await page.context().close();
   }, 300_000);
 
