@@ -10,12 +10,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
-import { command, positiveInteger, printJson, run } from '../src/cli/common';
+import { positiveInteger } from '../src/checks';
+import { command, numberOf, printJson, run } from '../src/cli/common';
 import { InputError, messageOf } from '../src/errors';
+import { writeJson } from '../src/files';
 import { ALEXNET, layerTable } from '../src/model/index';
 import type { ProgressListener } from '../src/progress';
 import { fastestPrecision, type Precision } from '../src/tf/index';
-import { writeJson } from '../src/train/index';
 import { streamProgress } from '../src/viz/index';
 import { growthFigure, writeFigurePage } from './figure';
 import type { OpRow } from './workers/ops';
@@ -42,10 +43,10 @@ const program = command(
   'bench',
   'Times training, evaluation and prediction beside PyTorch and stock tfjs.',
 )
-  .option('--batch-size <n>', 'images a step', positiveInteger, 128)
-  .option('--input-size <n>', 'height and width of the images', positiveInteger, 227)
-  .option('--rounds <n>', 'measurements of each contender', positiveInteger, 9)
-  .option('--threads <n>', 'threads of each contender', positiveInteger, 2)
+  .option('--batch-size <n>', 'images a step', numberOf(positiveInteger), 128)
+  .option('--input-size <n>', 'height and width of the images', numberOf(positiveInteger), 227)
+  .option('--rounds <n>', 'measurements of each contender', numberOf(positiveInteger), 9)
+  .option('--threads <n>', 'threads of each contender', numberOf(positiveInteger), 2)
   .option('--no-torch', 'without PyTorch')
   .option('--no-stock', 'without stock tfjs')
   .option('--profile', 'list the ops of one of our steps by time, and nothing else')

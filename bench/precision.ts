@@ -3,11 +3,15 @@
  * with the same seeds in each precision, measured on all 10,000 test images.
  */
 
-import { command, positiveInteger, printJson, run } from '../src/cli/common';
+import { tutorialProfile } from '../notebooks/profile';
+import { positiveInteger } from '../src/checks';
+import { command, numberOf, printJson, run } from '../src/cli/common';
 import { loadDataset, slice } from '../src/data/index';
+import { evaluate } from '../src/evaluate/index';
+import { writeJson } from '../src/files';
 import { alexnet } from '../src/model/index';
 import { type Precision, tf } from '../src/tf/index';
-import { train, tutorialProfile, validate, writeJson } from '../src/train/index';
+import { train } from '../src/train/index';
 import { percent } from '../src/viz/index';
 
 interface Arguments {
@@ -21,7 +25,7 @@ const program = command(
   'bench:precision',
   'Trains the quick profile in several precisions, the same seeds in each.',
 )
-  .option('--seeds <n>', 'trainings in each precision', positiveInteger, 3)
+  .option('--seeds <n>', 'trainings in each precision', numberOf(positiveInteger), 3)
   .option('--precisions <p...>', 'which', ['float32', 'bfloat16'])
   .option('--out <file>', 'write the JSON to a file too')
   .option('--json', 'print JSON and nothing else')
@@ -38,9 +42,10 @@ async function compare(args: Arguments): Promise<void> {
     for (let seed = 1; seed <= args.seeds; seed++) {
       const model = alexnet({ seed, initialisation: profile.initialisation });
       const started = performance.now();
-      await train(model, images, { ...profile, precision, seed });
+      const { epochs, batchSize, learningRate, schedule } = profile;
+      await train(model, images, { epochs, batchSize, learningRate, schedule, precision, seed });
       // Measured in float32 for all: what is compared is what was learned.
-      const { accuracy } = await validate(model, test);
+      const { accuracy } = await evaluate(model, test);
       model.dispose();
       accuracies.push(accuracy);
       const seconds = ((performance.now() - started) / 1000).toFixed(0);

@@ -1,4 +1,4 @@
-// Tells what the project finds on this machine, and the fix where something is wrong.
+// Checks this machine, and names the fix if something is wrong.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import {
@@ -13,7 +13,7 @@ import { setupSteps } from './steps.mjs';
 const HELP = `Usage: npm run doctor [-- --json]
 
 Checks Node, the Python environment, TensorFlow, its binding, the Jupyter kernel, the device, threads,
-allocator settings and data. Changes nothing. Exits with 1 when something is wrong.
+allocator settings and data. Changes nothing. Exits with 1 if something is wrong.
 
   --json   print {ok, checks: [{name, ok, value, fix}]} and nothing else
   --help   this text`;
@@ -42,13 +42,13 @@ const [npm, python, binding, kernel] = setupSteps();
 check(
   'npm packages',
   npm.isDone(),
-  npm.isDone() ? 'as in the lock file' : 'missing or not as in the lock file',
+  npm.isDone() ? 'match the lock file' : 'missing, or different from the lock file',
   SETUP,
 );
 check(
   'Python environment',
   python.isDone(),
-  `${conda ? 'conda, ' : ''}${shown}${python.isDone() ? '' : ': missing or not as in environment.yml'}`,
+  `${conda ? 'conda, ' : ''}${shown}${python.isDone() ? '' : ': missing, or different from environment.yml'}`,
   SETUP,
 );
 check(
@@ -60,18 +60,20 @@ check(
 check(
   'Binding',
   binding.isDone(),
-  binding.isDone() ? 'built against that wheel' : 'missing or built against another wheel',
+  binding.isDone() ? 'built against that wheel' : 'missing, or built against another wheel',
   SETUP,
 );
 check(
   'Kernel',
   kernel.isDone(),
-  kernel.isDone() ? 'tslab, of this checkout' : 'missing or of another checkout',
+  kernel.isDone() ? 'tslab, for this checkout' : 'missing, or for another checkout',
   SETUP,
 );
 
 const probe =
-  npm.isDone() && binding.isDone() ? runProbe() : { error: 'not tried: the set-up is incomplete' };
+  npm.isDone() && binding.isDone()
+    ? runProbe()
+    : { error: 'not checked: the set-up is incomplete' };
 if (probe.error) {
   check('TensorFlow', false, probe.error, SETUP);
 } else {
@@ -81,7 +83,7 @@ if (probe.error) {
     'Device',
     !idleGpu,
     probe.device,
-    "TensorFlow does not see the GPU: compare the driver's CUDA version (nvidia-smi), or use npm run setup -- --device cpu",
+    "TensorFlow does not see the GPU: compare the driver's CUDA version (nvidia-smi), or run npm run setup -- --device cpu",
   );
   check('Threads', true, String(probe.threads));
   const off = Object.entries(probe.allocator)
@@ -102,7 +104,7 @@ if (probe.error) {
   check(
     'Data',
     bad.length === 0,
-    bad.length === 0 ? 'MNIST, 4 files, MD5 right' : `damaged: ${bad.join(', ')}`,
+    bad.length === 0 ? 'MNIST, 4 files, MD5 correct' : `damaged: ${bad.join(', ')}`,
     'rm -r node_modules && npm run setup',
   );
 }

@@ -1,4 +1,4 @@
-// Where everything is on this machine. Plain Node, no packages: it runs before any is installed.
+// Where things are on this machine. Plain Node without packages: it runs before they are installed.
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,7 +8,7 @@ export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 export const bindingPackage = path.join(root, 'node_modules', '@tensorflow', 'tfjs-node-gpu');
 
-/** What every process that loads TensorFlow is started with; what the user has set stays. */
+/** The environment of every process that loads TensorFlow. Variables set by the user win. */
 export function runtimeEnvironment() {
   return { ...JSON.parse(read(path.join(root, 'scripts', 'runtime-env.json'))), ...process.env };
 }
@@ -47,7 +47,7 @@ export function kernelspecFile(prefix) {
   return path.join(prefix, 'share', 'jupyter', 'kernels', 'tslab', 'kernel.json');
 }
 
-/** The kernelspec that fits this checkout, this Node and this machine, as text. */
+/** The kernelspec for this checkout and this Node, as text. */
 export function kernelspec() {
   const spec = {
     argv: [process.execPath, path.join(root, 'scripts', 'kernel.cjs'), '{connection_file}'],

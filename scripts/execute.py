@@ -2,8 +2,8 @@
 
 Usage: execute.py OUTPUT_FOLDER NOTEBOOK...
 
-Tells what it does as JSON lines on standard output, for scripts/tutorial.mjs. Ends with exit code 1
-after the first notebook that fails; what was executed until then is written all the same.
+Reports its progress as JSON lines on standard output, for scripts/tutorial.mjs. Stops with exit code 1
+after the first notebook that fails; what was executed up to there is written all the same.
 """
 
 import json
@@ -25,18 +25,18 @@ def tell(event, **fields):
 
 
 class Execute(ExecutePreprocessor):
-    """nbconvert's own execution, telling which cell runs and what progress it shows."""
+    """nbconvert's execution, which also reports the running cell and its progress line."""
 
     def __init__(self, notebook, kernel_log, **kwargs):
-        # No times of day in the notebook: a second run of the same gives the same.
+        # No times in the notebook, so that two runs give the same file.
         super().__init__(kernel_name="tslab", timeout=None, record_timing=False, **kwargs)
         self.notebook = notebook
         self.kernel_log = kernel_log
-        self.number = 0  # of the code cell that runs
+        self.number = 0  # of the running code cell
         self.running = None
 
     async def async_start_new_kernel(self, **kwargs):
-        # What the kernel process itself writes (TensorFlow's log) is no output of any cell.
+        # TensorFlow's log is not the output of a cell.
         return await super().async_start_new_kernel(stdout=self.kernel_log, stderr=self.kernel_log, **kwargs)
 
     def preprocess_cell(self, cell, resources, index):
@@ -44,7 +44,7 @@ class Execute(ExecutePreprocessor):
             self.number += 1
             self.running = cell
             total = sum(c.cell_type == "code" for c in self.nb.cells)
-            cell.execution_count = self.number  # tslab does not tell it
+            cell.execution_count = self.number  # tslab does not report it
             tell("cell", notebook=self.notebook, cell=self.number, cells=total)
         return super().preprocess_cell(cell, resources, index)
 
@@ -57,9 +57,9 @@ class Execute(ExecutePreprocessor):
 
 
 def failure(cell, error):
-    """The first line of what went wrong in a cell: tslab writes it to the cell's standard error."""
+    """The first line of a cell's error message, which tslab writes to standard error."""
     if not isinstance(error, CellExecutionError):
-        return f"the kernel died ({str(error).strip()}); what it wrote last is in kernel.log beside the notebook"
+        return f"the kernel died ({str(error).strip()}); see kernel.log beside the notebook"
     outputs = cell.outputs if cell else []
     text = "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stderr")
     lines = [line.strip() for line in ANSI.sub("", text).splitlines() if line.strip()]
@@ -68,8 +68,7 @@ def failure(cell, error):
 
 
 def bare(nb):
-    """Takes away the outputs of an earlier run: what a run gives must not depend on them."""
-    nb.metadata.pop("outputs_of", None)
+    """Removes the outputs of an earlier run."""
     for cell in nb.cells:
         if cell.cell_type == "code":
             cell.outputs = []
@@ -85,7 +84,7 @@ def main(output, notebooks):
         tell("notebook", notebook=name)
         try:
             nb = bare(nbformat.read(path, as_version=4))
-        except Exception as error:  # not JSON, not a notebook, not readable: all the same to the reader
+        except Exception as error:  # not JSON, not a notebook, or not readable
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             tell("failed", notebook=name, seconds=0, cell=0, message=f"not a notebook: {reason[:200]}")
             return 1
@@ -98,7 +97,7 @@ def main(output, notebooks):
             except (CellExecutionError, DeadKernelError, RuntimeError) as caught:
                 error = caught
         seconds = round(time.monotonic() - started, 1)
-        nb, _ = CoalesceStreamsPreprocessor().preprocess(nb, {})  # lines written one after the other: one output
+        nb, _ = CoalesceStreamsPreprocessor().preprocess(nb, {})  # consecutive lines become one output
         nbformat.write(nb, output / f"{name}.ipynb")
         if error is not None:
             message = failure(executor.running, error)

@@ -1,5 +1,5 @@
-// The Jupyter kernel: tslab, working in the project's root, so that cells can import ./src/… .
-// (tslab resolves imports from its working directory, which Jupyter sets to the notebook's folder.)
+// The Jupyter kernel: tslab, running in the project's root so that cells can import ./src/… .
+// (tslab resolves imports from its working directory, and Jupyter sets that to the notebook's folder.)
 const path = require('node:path');
 
 process.chdir(path.dirname(__dirname));
@@ -8,8 +8,8 @@ const { startKernel } = require('tslab/dist/main.js');
 startKernel({ configPath: process.argv[2], enableFindLocal: false });
 
 /**
- * tslab 1.0.22 does not see the variables of earlier cells in `{ layers }`, and the cell fails with
- * "layers is not defined". So such a property becomes `{ layers: layers }` before tslab compiles a cell.
+ * In tslab 1.0.22 the shorthand `{ layers }` fails with "layers is not defined" if `layers` comes from an
+ * earlier cell. So it is expanded to `{ layers: layers }` before a cell is compiled.
  */
 function spellOutShorthand() {
   const ts = require('@tslab/typescript-for-tslab');

@@ -1,4 +1,4 @@
-// npm run lab [-- JUPYTERLAB OPTIONS]: JupyterLab on the notebooks, on this machine only, with a token.
+// npm run lab [-- JUPYTERLAB OPTIONS]: opens the notebooks in JupyterLab, on this machine only, with a token.
 import { pythonEnvironment, root } from './environment.mjs';
 import { launch } from './launch.mjs';
 import { fail, setup } from './setup.mjs';

@@ -1,16 +1,16 @@
-// Starts a program of this project in the environment that TensorFlow wants.
+// Starts a program of this project with the environment that TensorFlow needs.
 import { spawn } from 'node:child_process';
 import os from 'node:os';
 import readline from 'node:readline';
 import { root, runtimeEnvironment } from './environment.mjs';
 
-// Two lines that TensorFlow 2.21 writes when it is loaded, at any log level.
+// TensorFlow 2.21 writes these two lines when it is loaded, at any log level.
 const NOISE =
   /^WARNING: All log messages before absl|port\.cc:\d+\] oneDNN custom operations are on/;
 
 /**
- * Runs `program` from the project's root and resolves to its exit code. Standard error passes through
- * here, less TensorFlow's two lines. SIGTERM is handed on; SIGINT is too where no terminal does it.
+ * Runs `program` from the project's root and resolves to its exit code. Standard error passes through without
+ * TensorFlow's two lines. SIGTERM is passed on; so is SIGINT, unless a terminal already does that.
  *
  * @param {{ env?: Record<string, string>, cwd?: string }} options
  */
@@ -24,7 +24,7 @@ export function launch(program, args, options = {}) {
     readline.createInterface({ input: child.stderr }).on('line', (line) => {
       if (!NOISE.test(line)) process.stderr.write(`${line}\n`);
     });
-    // On Ctrl-C the terminal signals the child too: it decides when to end, and this process waits.
+    // On Ctrl-C the terminal signals the child too. The child decides when to end; this process waits.
     const onInterrupt = () => {
       if (!process.stdin.isTTY) child.kill('SIGINT');
     };

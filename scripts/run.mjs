@@ -1,11 +1,11 @@
-// node scripts/run.mjs FILE.ts [ARG…]: sets up what is missing, then runs a TypeScript file of the project.
+// node scripts/run.mjs FILE.ts [ARG…]: installs what is missing, then runs a TypeScript file of the project.
 import path from 'node:path';
 import { root } from './environment.mjs';
 import { launch } from './launch.mjs';
 import { fail, setup } from './setup.mjs';
 
 const [file, ...args] = process.argv.slice(2);
-// Files that the user names are relative to where the user is, and npm changes to the root.
+// npm changes to the root; paths that the user gives are relative to where the user is.
 const cwd = process.env.INIT_CWD ?? process.cwd();
 try {
   await setup();

@@ -1,4 +1,4 @@
-// Makes the project ready on this machine, and does nothing when it is. See --help.
+// Installs what the project needs, and does nothing if it is all there. See --help.
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,20 +8,20 @@ import { missing, SetupError, setupSteps, stopRunning } from './steps.mjs';
 const HELP = `Usage: npm run setup [-- --device cpu|gpu|auto]
 
 Installs what is missing: npm packages, a Python environment with TensorFlow and JupyterLab, the
-TensorFlow binding, the Jupyter kernel. Does nothing when nothing is missing or changed.
+TensorFlow binding, the Jupyter kernel. Does nothing if nothing is missing or changed.
 
-  --device   which TensorFlow: cpu, gpu (CUDA), or auto: gpu where there is an NVIDIA driver.
+  --device   which TensorFlow: cpu, gpu (CUDA), or auto (gpu if there is an NVIDIA driver).
              The choice is remembered. The variable TUTORIAL_DEVICE does the same.
   --help     this text
 
-The variable PYTHON names the Python to build the environment from.`;
+Set the variable PYTHON to choose the Python for the environment.`;
 
-/** Runs what is not done yet. Everything is said on standard error. */
+/** Runs the steps that are not done yet. All messages go to standard error. */
 export async function setup(device = process.env.TUTORIAL_DEVICE) {
   const nodeMajor = Number(process.versions.node.split('.')[0]);
   if (nodeMajor < 20) {
     throw missing(
-      `Node 20 or newer, and this is ${process.version}`,
+      `Node 20 or newer (this is ${process.version})`,
       'nodejs   (Debian 13, Ubuntu 25.04; older ones: nodejs.org/en/download)',
       'nodejs22',
       'node',
@@ -34,7 +34,7 @@ export async function setup(device = process.env.TUTORIAL_DEVICE) {
   if (steps.every((step) => step.isDone())) return false;
   const unlock = await lock();
   try {
-    steps = setupSteps(device); // another process may have done it meanwhile
+    steps = setupSteps(device); // another process may have done some meanwhile
     checkMachine(steps.filter((step) => !step.isDone()));
     for (const step of steps) {
       if (step.isDone()) continue;
@@ -53,7 +53,7 @@ export async function setup(device = process.env.TUTORIAL_DEVICE) {
   return true;
 }
 
-/** Names everything that the machine lacks at once, before anything is changed. */
+/** Reports everything that is missing on the machine at once, before anything is changed. */
 function checkMachine(steps) {
   const lacking = [];
   for (const step of steps) {
@@ -67,7 +67,7 @@ function checkMachine(steps) {
   if (lacking.length > 0) throw new SetupError(lacking.join('\n'));
 }
 
-/** Says what is being done: on a terminal with the seconds counting. */
+/** Shows the current step: on a terminal with a running count of seconds. */
 function tick(name, started) {
   if (!process.stderr.isTTY) {
     say(`  … ${name}`);
@@ -82,7 +82,7 @@ function tick(name, started) {
   };
 }
 
-/** Two set-ups at once would take each other's files apart: the second one waits. */
+/** Two set-ups at once would damage each other's files, so the second one waits. */
 async function lock() {
   const file = path.join(root, '.setup.lock');
   const mine = `${file}.${process.pid}`;
@@ -91,7 +91,7 @@ async function lock() {
   try {
     for (;;) {
       try {
-        fs.linkSync(mine, file); // appears whole, or fails because it is there
+        fs.linkSync(mine, file); // appears complete, or fails because the name is taken
         break;
       } catch (error) {
         if (error.code !== 'EEXIST') throw error;
@@ -101,7 +101,8 @@ async function lock() {
         fs.rmSync(file, { force: true });
         continue;
       }
-      if (!waiting) say(`  … process ${owner} sets up too; waiting for it (${file})`);
+      if (!waiting)
+        say(`  … waiting for process ${owner}, which is running the set-up too (${file})`);
       waiting = true;
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
@@ -144,9 +145,9 @@ function isAlive(pid) {
 const seconds = (started) => ((performance.now() - started) / 1000).toFixed(0);
 const say = (line) => process.stderr.write(`${line}\n`);
 
-/** Ends the process with one plain message; a stack is shown for defects only. */
+/** Exits with a plain message; only defects of the program show a stack trace. */
 export function fail(error) {
-  // What the machine refuses (a full disk, a read-only folder) is no defect either.
+  // Errors of the machine (a full disk, a read-only folder) are not defects of the program.
   const plain = error instanceof SetupError || error.syscall;
   say(plain ? `error: ${error.message}` : error.stack);
   process.exit(1);

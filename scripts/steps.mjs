@@ -1,6 +1,6 @@
-// The steps of the set-up. Each knows whether it is done, what it needs of the machine, and how to do
-// it. The mark that says "done" lies inside what was made and is written last: what was left half-made
-// carries none, and removing a thing removes its mark.
+// The steps of the set-up. Each knows whether it is done, what it needs, and how to do it. A step writes a
+// mark when it has finished, inside the folder it created: a half-finished step has no mark, and deleting
+// the folder deletes its mark.
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -23,7 +23,7 @@ export class SetupError extends Error {}
 
 const SUPPORTED_PYTHONS = ['3.11', '3.12', '3.13'];
 
-/** @param {string | undefined} requestedDevice `cpu`, `gpu` or `auto`; undefined keeps the last choice */
+/** @param {string | undefined} requestedDevice `cpu`, `gpu` or `auto`; undefined: the last choice */
 export function setupSteps(requestedDevice) {
   const environment = pythonEnvironment();
   const pythonMark = path.join(environment.prefix, '.tutorial-setup.json');
@@ -77,7 +77,7 @@ function pythonPackages(environment, mark, device, gpu) {
     needs: () => (conda ? undefined : findPython()),
     async run() {
       if (readJson(mark)?.key === key && tensorflowFolder(prefix) && fs.existsSync(python)) {
-        writeMark(mark, { key, device }); // only the wish changed, not what it comes to
+        writeMark(mark, { key, device }); // another choice, but the same packages
         return;
       }
       fs.rmSync(mark, { force: true });
@@ -86,8 +86,8 @@ function pythonPackages(environment, mark, device, gpu) {
         await execute(findPython(), ['-m', 'venv', prefix]);
       }
       const pip = ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check'];
-      // TensorFlow's own Python packages are not needed, only its library and headers; the CUDA
-      // libraries, however, come as dependencies.
+      // We need TensorFlow's library and headers, not the Python packages it depends on. The CUDA libraries,
+      // however, are dependencies.
       if (conda) {
         await execute(python, [
           '-m',
@@ -101,7 +101,7 @@ function pythonPackages(environment, mark, device, gpu) {
       await execute(python, [...pip, ...(gpu ? [] : ['--no-deps']), wheel]);
       await execute(python, [...pip, ...pins.others]);
       if (!tensorflowFolder(prefix))
-        throw new SetupError(`${wheel} was installed but holds no headers`);
+        throw new SetupError(`${wheel} was installed but contains no headers`);
       writeMark(mark, { key, device });
     },
   };
@@ -125,7 +125,7 @@ function binding({ prefix, python }) {
       nodeHeaders();
       if (/\s/.test(root) || /\s/.test(prefix)) {
         throw new SetupError(
-          `The project lies in '${root}'. The compiler's tools do not take a path with a space: move it.`,
+          `The project is in '${root}'. The compiler's tools cannot handle a space in the path: move it.`,
         );
       }
     },
@@ -149,7 +149,7 @@ function binding({ prefix, python }) {
           env: {
             ...process.env,
             PYTHON: python,
-            // The real folder: TensorFlow finds its own framework library, and CUDA's, from there.
+            // Not a link: TensorFlow finds its framework library and CUDA's relative to this folder.
             LDFLAGS: `${process.env.LDFLAGS ?? ''} -Wl,-rpath,'${fs.realpathSync(tensorflow)}'`,
           },
         },
@@ -159,7 +159,7 @@ function binding({ prefix, python }) {
   };
 }
 
-/** The kernel, and a JupyterLab that does not ask the network for news. */
+/** The kernel, and JupyterLab settings that keep it from fetching news. */
 function kernel({ prefix }) {
   const settings = {
     '@jupyterlab/apputils-extension:notification': {
@@ -186,7 +186,7 @@ function kernel({ prefix }) {
   };
 }
 
-/** The pip list of environment.yml: TensorFlow's version, and all the rest as requirements. */
+/** The pip list of environment.yml: TensorFlow's version, and the other requirements. */
 export function pythonPins() {
   const lines = read(path.join(root, 'environment.yml')).split('\n');
   const requirements = lines
@@ -200,7 +200,7 @@ export function pythonPins() {
   };
 }
 
-/** There is a smaller CPU wheel for Linux on x86-64 only. */
+/** Only Linux on x86-64 has a smaller wheel for CPUs. */
 function tensorflowRequirement(version, gpu) {
   if (gpu) return `tensorflow[and-cuda]==${version}`;
   const small = process.platform === 'linux' && process.arch === 'x64';
@@ -209,7 +209,7 @@ function tensorflowRequirement(version, gpu) {
 
 let foundPython;
 
-/** A Python that TensorFlow has wheels for and that can make environments. */
+/** A Python that TensorFlow has wheels for and that can create virtual environments. */
 function findPython() {
   if (foundPython) return foundPython;
   const candidates = process.env.PYTHON
@@ -231,11 +231,11 @@ function findPython() {
     }
   }
   const found = seen.length > 0 ? `found: ${[...new Set(seen)].join(', ')}` : 'found none';
-  const wanted = `Python ${SUPPORTED_PYTHONS.join(', ')} with venv (${found}; the variable PYTHON names another)`;
+  const wanted = `Python ${SUPPORTED_PYTHONS.join(', ')} with venv (${found}; set the variable PYTHON to choose one)`;
   throw missing(wanted, 'python3 python3-venv', 'python3.12', 'python@3.12');
 }
 
-/** The prefix that holds Node's own headers, include/node: they come with Node and are never downloaded. */
+/** The folder with include/node, Node's own headers. They come with Node and are never downloaded. */
 function nodeHeaders() {
   const prefix = path.dirname(path.dirname(fs.realpathSync(process.execPath)));
   const candidates = [process.env.npm_config_nodedir, prefix, '/usr', '/usr/local'];
@@ -253,7 +253,7 @@ function headersFit(prefix) {
   const file = path.join(prefix, 'include', 'node', 'node_version.h');
   if (!fs.existsSync(file)) return false;
   const major = read(file).match(/#define NODE_MAJOR_VERSION (\d+)/)?.[1];
-  // The binding uses Node-API only, which is the same for every later version.
+  // The binding uses only Node-API, which is stable across versions.
   return major !== undefined && Number(major) >= 16;
 }
 
@@ -288,7 +288,7 @@ function writeMark(file, content) {
 
 let running;
 
-/** Ends the program that `execute` runs, if any, and waits until it has ended. */
+/** Stops the program that `execute` is running, if any, and waits for its end. */
 export function stopRunning() {
   if (!running) return undefined;
   const ended = new Promise((resolve) => running.once('close', resolve));
@@ -296,7 +296,7 @@ export function stopRunning() {
   return ended;
 }
 
-/** Runs a program, silently; when it fails, its last lines are the error. */
+/** Runs a program silently. If it fails, its last lines are the error message. */
 function execute(program, args, options = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -312,7 +312,7 @@ function execute(program, args, options = {}) {
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
     child.on('error', (error) =>
-      reject(new SetupError(`${program} cannot be started: ${error.message}`)),
+      reject(new SetupError(`cannot start ${program}: ${error.message}`)),
     );
     child.on('close', (code, signal) => {
       running = undefined;

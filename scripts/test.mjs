@@ -1,4 +1,4 @@
-// npm test [-- JEST ARGUMENTS]: types, lint and format, then jest. With arguments: jest alone.
+// npm test [-- JEST ARGUMENTS]: types, lint and format, then jest. With arguments: jest only.
 import path from 'node:path';
 import { root } from './environment.mjs';
 import { launch } from './launch.mjs';
@@ -20,7 +20,7 @@ try {
     console.log(`${code === 0 ? '✓' : '✗'} ${name}`);
     if (code !== 0) failed = code;
   }
-  // jimp loads its fonts by a dynamic import, which jest allows with this flag only.
+  // jimp loads its fonts with a dynamic import, which jest allows only with this flag.
   const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
   const code = await launch(process.execPath, [
     ...flags,

@@ -6,33 +6,29 @@ import path from 'node:path';
 import readline from 'node:readline';
 import { parseArgs } from 'node:util';
 import { pythonEnvironment, read, readJson, root, runtimeEnvironment } from './environment.mjs';
-import { checkOutputs, checkSize, madeFrom, readNotebook, withOutputs } from './outputs.mjs';
 import { fail, setup } from './setup.mjs';
 import { SetupError } from './steps.mjs';
 
 const HELP = `Usage: npm run tutorial [-- [--profile quick|full] [--save] [NOTEBOOK…]]
-       npm run tutorial -- --check [NOTEBOOK…]
 
 Runs every notebook (or those named) from a fresh kernel, in order, and writes to build/tutorial: each
-notebook executed (.ipynb) and as a page (.html, no network needed), index.html, and summary.json.
+notebook executed (.ipynb) and as a page (.html, works offline), index.html, and summary.json.
 
   --profile   quick: a few minutes on two cores (default); full: the article's five epochs
   --output    another folder to write to
-  --save      when all ran well, keep the outputs in the notebooks themselves
-  --check     run nothing: tell whether the outputs kept in the notebooks are as new as their code, and
-              exit with 1 where they are not
+  --save      if all notebooks ran well, store the outputs in the notebooks themselves
   --help      this text`;
 
+// GitHub does not show much larger notebooks.
+const LARGEST_NOTEBOOK = 1_000_000;
 const run = path.join(root, 'runs', 'tutorial');
-// npm changes to the root; files that the user names are relative to where the user is.
+// npm changes to the root; paths that the user gives are relative to where the user is.
 const from = process.env.INIT_CWD ?? process.cwd();
 
 try {
   const { values, positionals } = options();
   if (values.help) {
     console.log(HELP);
-  } else if (values.check) {
-    process.exitCode = await check(notebooksNamed(positionals));
   } else {
     await setup();
     process.exitCode = await tutorial(
@@ -54,15 +50,11 @@ function options() {
         profile: { type: 'string', default: 'quick' },
         output: { type: 'string', default: path.join(root, 'build', 'tutorial') },
         save: { type: 'boolean', default: false },
-        check: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h' },
       },
     });
     if (!['quick', 'full'].includes(parsed.values.profile)) {
       throw new Error(`profile is '${parsed.values.profile}', want quick or full`);
-    }
-    if (parsed.values.save && parsed.values.check) {
-      throw new Error('--check runs nothing, so that there is nothing to --save');
     }
     return parsed;
   } catch (error) {
@@ -73,10 +65,9 @@ function options() {
 async function tutorial(profile, output, notebooks, save) {
   fs.mkdirSync(output, { recursive: true });
   fs.rmSync(path.join(output, 'summary.json'), { force: true });
-  // A notebook that fails leaves no page of an earlier run.
+  // A notebook that fails must not leave the page of an earlier run.
   for (const file of notebooks)
     fs.rmSync(path.join(output, `${nameOf(file)}.html`), { force: true });
-  const before = save ? await Promise.all(notebooks.map(snapshot)) : [];
   const started = performance.now();
   const results = [];
   const failure = await execute(notebooks, output, profile, (event) => {
@@ -100,7 +91,7 @@ async function tutorial(profile, output, notebooks, save) {
   console.log(
     `\n${path.relative(root, output)}: ${results.length} notebooks, as .ipynb and .html, index.html and summary.json`,
   );
-  if (save) await saveOutputs(before, output);
+  if (save) saveOutputs(notebooks, output);
   if (summary.test) {
     const { images, accuracy, loss } = summary.test;
     console.log(
@@ -111,9 +102,9 @@ async function tutorial(profile, output, notebooks, save) {
   return 0;
 }
 
-/** The page to draw on, which opened as a file says how it gets a server and a model: npm run draw. */
+/** The page to draw on. Opened as a file, it says how to serve it: npm run draw. */
 async function drawPage(output) {
-  const { register } = await import('tsx/cjs/api'); // here, because the set-up installs it
+  const { register } = await import('tsx/cjs/api'); // not at the top: the set-up installs it
   register();
   await createRequire(import.meta.url)('../src/draw/build.ts').writePage(output);
 }
@@ -135,47 +126,46 @@ function notebooksNamed(named) {
   return notebooks;
 }
 
-/** Says of each notebook whether its outputs are as new as its code. */
-async function check(notebooks) {
-  let code = 0;
-  for (const file of notebooks) {
-    const { ok, says } = await checkOutputs(readNotebook(file));
-    console.log(`${ok ? '✓' : '✗'} ${nameOf(file)}: ${says}`);
-    if (!ok) code = 1;
-  }
-  return code;
-}
-
-/** A notebook as it is before it runs, and the code that it will run. */
-async function snapshot(file) {
-  return { file, text: read(file), made: await madeFrom(readNotebook(file)) };
-}
-
-/** Writes the outputs into the notebooks: into all, or, where one may not have them, into none. */
-async function saveOutputs(before, output) {
-  const texts = [];
-  for (const { file, text, made } of before) {
-    const name = path.basename(file);
-    const { code } = await madeFrom(readNotebook(file));
-    if (read(file) !== text || code !== made.code) {
-      throw new SetupError(`${name} or what it imports was changed while it ran: nothing is saved`);
+/** Stores the outputs in the notebooks: in all of them, or in none if one is too large. */
+function saveOutputs(notebooks, output) {
+  const texts = notebooks.map((file) => {
+    const notebook = JSON.parse(read(file));
+    const executed = JSON.parse(read(path.join(output, path.basename(file))));
+    notebook.cells.forEach((cell, i) => {
+      if (cell.cell_type !== 'code') return;
+      const { outputs, execution_count } = executed.cells[i];
+      Object.assign(cell, { outputs, execution_count });
+    });
+    const text = `${JSON.stringify(sorted(notebook), null, 1)}\n`;
+    const size = Buffer.byteLength(text);
+    if (size > LARGEST_NOTEBOOK) {
+      const [megabytes, limit] = [size, LARGEST_NOTEBOOK].map((n) => `${(n / 1e6).toFixed(2)} MB`);
+      throw new SetupError(
+        `${path.basename(file)} would have ${megabytes}, more than ${limit}: nothing was saved`,
+      );
     }
-    const withThem = withOutputs(JSON.parse(text), readNotebook(path.join(output, name)), made);
-    checkSize(name, withThem);
-    texts.push([file, withThem]);
-  }
+    return [file, text];
+  });
   for (const [file, text] of texts) {
     fs.writeFileSync(`${file}.new`, text);
     fs.renameSync(`${file}.new`, file);
   }
-  console.log(`The outputs are in ${texts.map(([file]) => path.relative(root, file)).join(', ')}`);
+  console.log(`Outputs saved in ${notebooks.map((file) => path.relative(root, file)).join(', ')}`);
+}
+
+/** The same value with its keys in order, as JupyterLab writes them. */
+function sorted(value) {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (value === null || typeof value !== 'object') return value;
+  const keys = Object.keys(value).sort();
+  return Object.fromEntries(keys.map((key) => [key, sorted(value[key])]));
 }
 
 function nameOf(file) {
   return path.basename(file, '.ipynb');
 }
 
-/** What the notebooks 03 and 04 left in their run folder. */
+/** What notebooks 03 and 04 wrote to their run folder. */
 function figures(ran) {
   const config = readJson(path.join(run, 'config.json'));
   const history = readJson(path.join(run, 'history.json'));
@@ -196,7 +186,7 @@ function figures(ran) {
   };
 }
 
-/** Resolves to what failed, as a sentence, or to undefined. */
+/** Resolves to a sentence about what failed, or to undefined. */
 function execute(files, output, profile, onEvent) {
   const args = [path.join(root, 'scripts', 'execute.py'), output, ...files];
   const child = spawn(pythonEnvironment().python, args, {
@@ -218,7 +208,7 @@ function execute(files, output, profile, onEvent) {
       const cell = event.cell > 0 ? `, code cell ${event.cell}` : '';
       failure = `${event.notebook}${cell}: ${event.message}`;
       if (event.cell > 0)
-        failure += `\n  The notebook as far as it came: ${path.join(output, `${event.notebook}.ipynb`)}`;
+        failure += `\n  The notebook up to there: ${path.join(output, `${event.notebook}.ipynb`)}`;
     }
   });
   return new Promise((resolve, reject) => {
@@ -231,7 +221,7 @@ function execute(files, output, profile, onEvent) {
   });
 }
 
-/** Writes what ran well as pages, and the index of all pages that are there. */
+/** Writes the pages of the notebooks that ran well, and the index of all pages. */
 async function pages(output, results) {
   const plotly = path.join(root, 'node_modules', 'plotly.js-dist', 'plotly.js');
   const names = results.filter(({ ok }) => ok).map(({ name }) => name);
@@ -248,7 +238,7 @@ async function pages(output, results) {
   if (code !== 0) throw new SetupError(`the pages could not be written:\n${errors.trim()}`);
 }
 
-/** One line that changes on a terminal; in a log a line a cell, and a progress line now and then. */
+/** On a terminal one line that changes; in a log one line per cell, and now and then a line of progress. */
 function display() {
   const terminal = process.stdout.isTTY;
   let where = '';

@@ -1,10 +1,10 @@
-/** How far a long task is. The tasks report it; `viz/progress` shows it. */
+/** How far a long task has come. Tasks report it; `viz/progress.ts` shows it. */
 export interface Progress {
   /** `Epoch 2/5`, `Evaluating` */
   label: string;
   done: number;
   total: number;
-  /** What is counted: `batch`. */
+  /** What `done` counts: `batch`. */
   unit: string;
   /** Since the task began. */
   seconds: number;
@@ -14,7 +14,7 @@ export interface Progress {
 
 export type ProgressListener = (progress: Progress) => void;
 
-/** Lets output flow and interrupts arrive between two calls that block. */
+/** Lets output appear and interrupts arrive between two blocking calls. */
 export function turnEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -8,10 +8,17 @@ import { Jimp } from 'jimp';
 import { loadDataset } from '../../src/data/index';
 import { randomUniform } from '../../src/data/random';
 import { messageOf } from '../../src/errors';
-import { alexnet, type LayerSpec, loadModel, saveModel } from '../../src/model/index';
+import { alexnet, type LayerSpec } from '../../src/model/index';
 import { readDigit } from '../../src/predict/index';
+import {
+  readCheckpoint,
+  readRun,
+  readUnfinished,
+  trainRun,
+  trainState,
+} from '../../src/runs/index';
+import { loadModel, saveModel } from '../../src/storage/index';
 import { tf } from '../../src/tf/index';
-import { readCheckpoint, readRun, readUnfinished, trainRun } from '../../src/train/index';
 
 export interface FuzzRow {
   kind: string;
@@ -176,7 +183,7 @@ async function prepare(folder: string): Promise<Kind[]> {
   };
   const readNewest = () => {
     const damages: string[] = [];
-    const found = readCheckpoint(checkpoints, (message) => damages.push(message));
+    const found = readCheckpoint(checkpoints, trainState, (message) => damages.push(message));
     if (!found) throw Object.assign(new Error(damages.join('; ')), { name: 'InputError' });
     return [found.state, found.arrays.map((array) => [...array.read()])];
   };

@@ -8,14 +8,19 @@ import os from 'node:os';
 import path from 'node:path';
 import v8 from 'node:v8';
 import vm from 'node:vm';
-import { command, positiveInteger, printJson, run, wholeNumber } from '../../src/cli/common';
+import { positiveInteger, wholeNumber } from '../../src/checks';
+import { command, numberOf, printJson, run } from '../../src/cli/common';
 import { loadDataset, slice } from '../../src/data/index';
 import { randomUniform } from '../../src/data/random';
 import { InputError } from '../../src/errors';
-import { alexnet, type LayerSpec, loadModel, saveModel } from '../../src/model/index';
+import { evaluate } from '../../src/evaluate/index';
+import { writeJson } from '../../src/files';
+import { alexnet, type LayerSpec } from '../../src/model/index';
 import type { ProgressListener } from '../../src/progress';
+import { readCheckpoint, trainState } from '../../src/runs/index';
+import { loadModel, saveModel } from '../../src/storage/index';
 import { tf } from '../../src/tf/index';
-import { AdamW, readCheckpoint, trainStep, validate, writeJson } from '../../src/train/index';
+import { newTraining, trainStep } from '../../src/train/index';
 import { streamProgress } from '../../src/viz/index';
 import { fuzz } from './fuzz';
 
@@ -38,10 +43,10 @@ interface Result {
 }
 
 const program = command('torture', 'Kills, fills and damages, and looks whether anything is lost.')
-  .option('--rounds <n>', 'kills of a small training', wholeNumber, 50)
-  .option('--real-rounds <n>', 'kills of the real network at 227×227', wholeNumber, 5)
-  .option('--files <n>', 'damaged files', wholeNumber, 10_000)
-  .option('--seed <n>', 'of what is random', positiveInteger, 1)
+  .option('--rounds <n>', 'kills of a small training', numberOf(wholeNumber), 50)
+  .option('--real-rounds <n>', 'kills of the real network at 227×227', numberOf(wholeNumber), 5)
+  .option('--files <n>', 'damaged files', numberOf(wholeNumber), 10_000)
+  .option('--seed <n>', 'of what is random', numberOf(positiveInteger), 1)
   .option('--out <file>', 'write the JSON to a file too')
   .option('--json', 'print JSON and nothing else')
   .action(torture);
@@ -220,7 +225,7 @@ async function fullDisk(folder: string): Promise<Result> {
     const first = start([...SMALL.args, '--precision', 'float32', '--run', run]);
     const code = await first.ended;
     const message = first.text().match(/^error: .*$/m)?.[0] ?? first.text().trim();
-    const kept = readCheckpoint(path.join(run, 'checkpoints'));
+    const kept = readCheckpoint(path.join(run, 'checkpoints'), trainState);
     mount('remount,size=2g');
     const second = start(['--resume', '--run', run]);
     const ended = await second.ended;
@@ -272,11 +277,11 @@ async function memory(folder: string, onProgress: ProgressListener): Promise<Res
   ];
   const set = slice(loadDataset('test'), 0, 64);
   const model = alexnet({ inputSize: 99, layers });
-  const optimizer = new AdamW();
+  const training = newTraining(model);
   const indices = Uint32Array.from({ length: 64 }, (_, i) => i);
   const tasks: [number, () => Promise<unknown>][] = [
-    [500, async () => trainStep(model, optimizer, set, [indices])],
-    [50, () => validate(model, set)],
+    [500, async () => trainStep(training, set, [indices])],
+    [50, () => evaluate(model, set)],
     [
       20,
       async () => {
@@ -310,7 +315,7 @@ async function memory(folder: string, onProgress: ProgressListener): Promise<Res
     ok &&= held === 0 && growth < 0.02;
     found.push(`${rounds}: ${held} tensors, ${(100 * growth).toFixed(1)}% memory`);
   }
-  optimizer.dispose();
+  training.optimizer.dispose();
   model.dispose();
   return { what: 'steps, evaluations, save and load: what is kept', ok, found: found.join('; ') };
 }

@@ -3,7 +3,7 @@ import { epochBatches, loadDataset, makeBatch, slice } from '../../src/data/inde
 import { alexnet } from '../../src/model/index';
 import { predictBatch } from '../../src/predict/index';
 import { autocast, backend, type Precision, tf } from '../../src/tf/index';
-import { AdamW, trainStep } from '../../src/train/index';
+import { newTraining, trainStep } from '../../src/train/index';
 import { compareOps } from './ops';
 import { serve } from './protocol';
 import { convolutionRate } from './rate';
@@ -15,14 +15,14 @@ const inputSize = Number(process.argv[4]);
 const set = slice(loadDataset('train'), 0, Math.max(batchSize, 2));
 const indices = epochBatches(set.length, batchSize)[0];
 const model = alexnet({ inputSize });
-const optimizer = new AdamW();
+const training = newTraining(model, { precision });
 
 // Each task builds what it needs when it is first asked for: memory is measured too.
 let images: tf.Tensor4D | undefined;
 
 serve({
   step: () => {
-    trainStep(model, optimizer, set, [indices], { precision });
+    trainStep(training, set, [indices]);
   },
   evaluate: () => {
     images ??= makeBatch(set, indices, inputSize).images;
@@ -35,7 +35,7 @@ serve({
   },
   rate: () => convolutionRate(precision),
   ops: () => compareOps(batchSize, inputSize),
-  profile: () => profile(() => trainStep(model, optimizer, set, [indices], { precision })),
+  profile: () => profile(() => trainStep(training, set, [indices])),
 });
 
 /** Seconds and calls of each op, by name and output, in one run of `body`. */

@@ -1,10 +1,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Check } from '../checks';
 import { InputError, messageOf } from '../errors';
 import type { ProgressListener } from '../progress';
-import { fastestPrecision, type Precision } from '../tf/index';
+import { fastestPrecision, PRECISIONS, type Precision } from '../tf/index';
+import type { Setting } from '../train/index';
 import { streamProgress } from '../viz/index';
 
-/** A command that ends with one line and exit code 1 for whatever is wrong with its input. */
+/** A command that reports bad input as one line and exits with 1. */
 export function command(name: string, description: string): Command {
   return new Command(`npm run ${name} --`).description(description).configureOutput({
     // commander puts its "Did you mean …?" on a second line.
@@ -12,7 +14,7 @@ export function command(name: string, description: string): Command {
   });
 }
 
-/** Parses the arguments and runs the command's action; errors of input become one line. */
+/** Parses the arguments and runs the command. */
 export async function run(program: Command): Promise<void> {
   try {
     await program.parseAsync();
@@ -23,39 +25,30 @@ export async function run(program: Command): Promise<void> {
   }
 }
 
-export function positiveInteger(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
-    throw new InvalidArgumentError('Want a positive whole number.');
-  }
-  return value;
+/** The command-line option of a setting. */
+export function optionOf(name: string, setting: Setting<unknown>): Option {
+  const flag = setting.flag ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const { choices, isNumber } = setting.check;
+  const placeholder = choices ? '<name>' : isNumber ? '<n>' : '<dir>';
+  const option = new Option(`--${flag} ${placeholder}`, setting.help);
+  if (choices) option.choices(choices);
+  else if (isNumber) option.argParser(numberOf(setting.check as Check<number>));
+  return setting.default == null ? option : option.default(setting.default);
 }
 
-export function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value > 0x7fffffff) {
-    throw new InvalidArgumentError('Want a whole number from 0 to 2147483647.');
-  }
-  return value;
+/** Parses a number that passes `wanted`. */
+export function numberOf(wanted: Check<number>): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (wanted.problem(value, '')) throw new InvalidArgumentError(`Want ${wanted.want}.`);
+    return value;
+  };
 }
 
-export function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value <= 0) {
-    throw new InvalidArgumentError('Want a number greater than 0.');
-  }
-  return value;
-}
+export const MODEL_HELP =
+  'a run folder, a tfjs model folder, or PyTorch weights: .pth, .safetensors';
 
-export function nonNegativeNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
-    throw new InvalidArgumentError('Want a number, 0 or greater.');
-  }
-  return value;
-}
-
-/** Progress for people, none where standard output is for machines. */
+/** A progress bar for people; nothing if standard output is for machines. */
 export function progressUnless(json: boolean | undefined): ProgressListener | undefined {
   return json ? undefined : streamProgress(process.stdout);
 }
@@ -64,13 +57,12 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-/** `--precision`, for commands that compute much. */
 export function precisionOption(): Option {
   return new Option(
-    '--precision <p>',
-    'of convolutions and matrix products; auto takes the faster one',
+    '--precision <name>',
+    'number format of convolutions and matrix products; auto picks the faster one',
   )
-    .choices(['auto', 'float32', 'bfloat16', 'float16'])
+    .choices(['auto', ...PRECISIONS])
     .default('auto');
 }
 

@@ -1,77 +1,78 @@
 import os from 'node:os';
 import { Option } from 'commander';
-import { DATASET_NAMES, type DatasetName, downloadDataset, sourceOf } from '../data/index';
-import type { Progress } from '../progress';
+import { DATASET_NAMES, type DatasetName, downloadDataset, SOURCES } from '../download/index';
 import { command, printJson, progressUnless, run } from './common';
 
 interface DataArguments {
   dataset: DatasetName;
   to: string;
-  mirror: string[];
+  mirror?: string[];
   json?: boolean;
 }
 
-const program = command('data', "Downloads a data set, checked, in torchvision's layout.")
+const program = command(
+  'data',
+  "Downloads a data set in torchvision's folder layout and checks it.",
+)
   .addOption(
-    new Option('--dataset <name>', 'which one').choices(DATASET_NAMES).makeOptionMandatory(),
+    new Option('--dataset <name>', 'the data set').choices(DATASET_NAMES).makeOptionMandatory(),
   )
   .requiredOption(
     '--to <dir>',
-    'the root of the layout: the files go into MNIST/raw, FashionMNIST/raw or KMNIST/raw in it',
+    'the root folder; the files go to MNIST/raw, FashionMNIST/raw or KMNIST/raw in it',
   )
   .option(
     '--mirror <url>',
-    'ask the folder at this address first (several times: in this order)',
-    (url: string, before: string[]) => [...before, url],
-    [],
+    'address of a folder to try first; repeat it for more, tried in order',
+    (url: string, before: string[] = []) => [...before, url],
   )
   .option('--json', 'print {dataset, folder, files} and nothing else')
   .action(dataCommand);
 
-async function dataCommand(args: DataArguments): Promise<void> {
+async function dataCommand({ dataset, to, mirror, json }: DataArguments): Promise<void> {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    // Once: a second Ctrl-C ends the process at once.
+    // Once: a second Ctrl-C ends the process immediately.
     process.once(signal, () => {
       process.exitCode = 128 + os.constants.signals[signal];
       controller.abort();
     });
   }
+  const show = progressUnless(json);
   let barIsOpen = false;
-  const endBar = () => {
+  const closeBar = () => {
     if (barIsOpen) process.stdout.write('\n');
     barIsOpen = false;
   };
-  const show = progressUnless(args.json);
   try {
-    const { folder, files } = await downloadDataset(args.dataset, {
-      to: args.to,
-      mirrors: args.mirror,
+    const { folder, files } = await downloadDataset(dataset, {
+      to,
+      mirrors: mirror,
       signal: controller.signal,
-      onProgress: (progress: Progress) => {
+      onProgress(progress) {
         show?.(progress);
-        barIsOpen = !args.json && process.stdout.isTTY && progress.done < progress.total;
+        barIsOpen = !json && process.stdout.isTTY && progress.done < progress.total;
       },
-      onNotice: (line) => {
-        endBar();
-        (args.json ? process.stderr : process.stdout).write(`${line}\n`);
+      onNotice(line) {
+        closeBar();
+        (json ? process.stderr : process.stdout).write(`${line}\n`);
       },
     });
-    if (args.json) {
-      printJson({ dataset: args.dataset, folder, files });
+    if (json) {
+      printJson({ dataset, folder, files });
       return;
     }
     const counts = ['downloaded', 'resumed', 'present']
-      .map((status) => [files.filter((file) => file.status === status).length, status] as const)
-      .filter(([count]) => count > 0)
-      .map(([count, status]) => `${count} ${status}`);
+      .map((status) => ({ status, count: files.filter((file) => file.status === status).length }))
+      .filter(({ count }) => count > 0)
+      .map(({ status, count }) => `${count} ${status}`);
     console.log(
-      `${sourceOf(args.dataset).name}: ${files.length} files, ${counts.join(', ')}. Use it with --data ${folder}`,
+      `${SOURCES[dataset].name}: ${files.length} files, ${counts.join(', ')}. Use it with --data ${folder}`,
     );
   } catch (error) {
-    endBar();
+    closeBar();
     if (!controller.signal.aborted) throw error;
-    if (!args.json) console.log('Interrupted. The same command continues where it stopped');
+    if (!json) console.log('Interrupted. Run the same command again to continue');
   }
 }
 

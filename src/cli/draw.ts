@@ -1,7 +1,8 @@
 import path from 'node:path';
+import { wholeNumber } from '../checks';
 import { exportModel, holdsModel, removeModel, type Site, serve, writePage } from '../draw/index';
 import { InputError } from '../errors';
-import { command, progressUnless, run, wholeNumber } from './common';
+import { command, MODEL_HELP, numberOf, progressUnless, run } from './common';
 
 interface DrawArguments {
   model?: string;
@@ -13,15 +14,16 @@ const root = path.resolve(__dirname, '../..');
 const RUN = path.join(root, 'runs', 'tutorial');
 const PORT = 8000;
 
-const program = command('draw', 'Serves a page to draw a digit on, which your network reads there.')
+const program = command('draw', 'Serves a page where your network reads the digits you draw.')
+  .option('--model <dir>', `${MODEL_HELP} (default: runs/tutorial)`)
   .option(
-    '--model <dir>',
-    'a run folder, a tfjs model folder, or PyTorch weights: .pth, .safetensors (default: runs/tutorial)',
+    '--port <n>',
+    `a port on 127.0.0.1; 0: any free one (default: ${PORT}, or any free one)`,
+    numberOf(wholeNumber),
   )
-  .option('--port <n>', `of 127.0.0.1; 0: any that is free (default: ${PORT}, or any)`, wholeNumber)
   .option(
     '--output <dir>',
-    'the folder to serve; the page goes into draw in it (default: build/tutorial)',
+    'the folder to serve; the page goes into its folder draw (default: build/tutorial)',
   )
   .action(draw);
 
@@ -34,16 +36,16 @@ async function draw(args: DrawArguments): Promise<void> {
   if (args.model !== undefined || holdsModel(RUN)) {
     const model = args.model ?? RUN;
     const isNew = await exportModel(model, page, progressUnless(false));
-    if (isNew) console.log(`The model for the page, in 8 bits: ${path.join(page, 'model')}`);
+    if (isNew) console.log(`Exported the model in 8 bits: ${path.join(page, 'model')}`);
   } else {
     removeModel(page);
     console.log(
-      "There is no trained model yet. 'npm run tutorial' or notebook 3 trains one; --model FILE.pth names another",
+      "There is no trained model yet. Train one with 'npm run tutorial' or notebook 3, or pass --model FILE.pth",
     );
   }
   const site = await open(output, args.port);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => site.close());
-  console.log(`Open ${site.url}draw/ in a browser. Ctrl-C ends it`);
+  console.log(`Open ${site.url}draw/ in a browser. Press Ctrl-C to stop`);
 }
 
 function open(folder: string, port: number | undefined): Promise<Site> {

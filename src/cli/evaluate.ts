@@ -1,12 +1,15 @@
+import { positiveInteger } from '../checks';
 import { loadDataset, slice } from '../data/index';
 import { InputError } from '../errors';
-import { loadModel } from '../model/index';
-import { evaluate } from '../predict/index';
+import { evaluate } from '../evaluate/index';
+import { RUN_SETTINGS } from '../runs/index';
+import { loadModel } from '../storage/index';
 import type { Precision } from '../tf/index';
 import { percent } from '../viz/index';
 import {
   command,
-  positiveInteger,
+  MODEL_HELP,
+  numberOf,
   precisionOption,
   printJson,
   progressUnless,
@@ -22,16 +25,10 @@ interface EvaluateArguments {
   json?: boolean;
 }
 
-const program = command('evaluate', 'Measures a trained model on the test images.')
-  .requiredOption(
-    '--model <dir>',
-    'a run folder, a tfjs model folder, or PyTorch weights: .pth, .safetensors',
-  )
-  .option(
-    '--data <dir>',
-    "a folder of IDX files, or torchvision's layout (default: MNIST, embedded)",
-  )
-  .option('--images <n>', 'use the first n only', positiveInteger)
+const program = command('evaluate', 'Evaluates a trained model on the test images.')
+  .requiredOption('--model <dir>', MODEL_HELP)
+  .option('--data <dir>', RUN_SETTINGS.dataFolder.help)
+  .option('--images <n>', 'use the first n only', numberOf(positiveInteger))
   .addOption(precisionOption())
   .option('--json', 'print {images, loss, accuracy, confusion} and nothing else')
   .action(evaluateCommand);
@@ -39,7 +36,7 @@ const program = command('evaluate', 'Measures a trained model on the test images
 async function evaluateCommand(args: EvaluateArguments): Promise<void> {
   const all = loadDataset('test', args.data);
   if (args.images !== undefined && args.images > all.length) {
-    throw new InputError(`--images ${args.images}: there are ${all.length}`);
+    throw new InputError(`--images ${args.images}: there are only ${all.length}`);
   }
   const set = args.images === undefined ? all : slice(all, 0, args.images);
   const model = await loadModel(args.model, { onProgress: progressUnless(args.json) });

@@ -1,12 +1,15 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { wholeNumber } from '../checks';
 import { type ImageSet, loadDataset, slice } from '../data/index';
 import { InputError } from '../errors';
-import { loadModel, saveModel, saveStateDict } from '../model/index';
-import { evaluate } from '../predict/index';
+import { evaluate } from '../evaluate/index';
+import { saveStateDict } from '../pytorch/index';
+import { RUN_SETTINGS } from '../runs/index';
+import { loadModel, saveModel } from '../storage/index';
 import type { tf } from '../tf/index';
 import { percent } from '../viz/index';
-import { command, printJson, progressUnless, run, wholeNumber } from './common';
+import { command, MODEL_HELP, numberOf, printJson, progressUnless, run } from './common';
 
 interface ExportArguments {
   model: string;
@@ -18,19 +21,13 @@ interface ExportArguments {
   json?: boolean;
 }
 
-const program = command('export', 'Writes a model for PyTorch, or as a tfjs folder for a browser.')
-  .requiredOption(
-    '--model <dir>',
-    'a run folder, a tfjs model folder, or PyTorch weights: .pth, .safetensors',
-  )
-  .requiredOption('--to <path>', 'FILE.pth, FILE.safetensors, or a folder, which is tfjs')
-  .option('--quantize', 'keep the weights of a folder in 8 bits, and tell the accuracy lost')
-  .option('--images <n>', 'test images to measure that on; 0: do not', wholeNumber, 1000)
-  .option(
-    '--data <dir>',
-    "a folder of IDX files, or torchvision's layout (default: MNIST, embedded)",
-  )
-  .option('--force', 'replace what is there')
+const program = command('export', 'Exports a model to PyTorch, or to a tfjs folder for browsers.')
+  .requiredOption('--model <dir>', MODEL_HELP)
+  .requiredOption('--to <path>', 'FILE.pth, FILE.safetensors, or a folder for tfjs')
+  .option('--quantize', 'store the weights in 8 bits (folders only) and report the accuracy lost')
+  .option('--images <n>', 'test images for that report; 0: no report', numberOf(wholeNumber), 1000)
+  .option('--data <dir>', RUN_SETTINGS.dataFolder.help)
+  .option('--force', 'overwrite an existing file or folder')
   .option('--json', 'print {to, format, bytes, accuracy} and nothing else')
   .action(exportCommand);
 
@@ -38,7 +35,7 @@ async function exportCommand(args: ExportArguments): Promise<void> {
   const format = formatOf(args.to);
   const { quantize = false } = args;
   if (quantize && format !== 'tfjs') {
-    throw new InputError(`--quantize: a ${format} file has float32, want a folder as --to`);
+    throw new InputError(`--quantize: ${format} files store float32; pass a folder as --to`);
   }
   checkTarget(args.to, format, args.force);
   const set = quantize && args.images > 0 ? testImages(args.images, args.data) : undefined;
@@ -74,18 +71,18 @@ function formatOf(target: string): 'pth' | 'safetensors' | 'tfjs' {
   return extension === '.safetensors' ? 'safetensors' : 'tfjs';
 }
 
-/** Before anything is done: what is there is only replaced when asked for, and only by its own kind. */
+/** Overwrites only if asked to, and only a file by a file, a model folder by a model folder. */
 function checkTarget(target: string, format: string, force = false): void {
   if (!fs.existsSync(target)) return;
-  if (!force) throw new InputError(`${target}: is there already. --force replaces it`);
+  if (!force) throw new InputError(`${target}: already exists. Pass --force to overwrite it`);
   const isFolder = fs.statSync(target).isDirectory();
-  if (format !== 'tfjs' && isFolder) throw new InputError(`${target}: a folder, want a file`);
-  if (format === 'tfjs' && !isFolder) throw new InputError(`${target}: a file, want a folder`);
+  if (format !== 'tfjs' && isFolder) throw new InputError(`${target}: is a folder, want a file`);
+  if (format === 'tfjs' && !isFolder) throw new InputError(`${target}: is a file, want a folder`);
   if (isFolder) {
     const others = fs.readdirSync(target).filter((name) => !/^(model\.json|.*\.bin)$/.test(name));
     if (others.length > 0) {
       throw new InputError(
-        `${target}: holds ${others[0]}, which no tfjs model has: will not replace it`,
+        `${target}: holds ${others[0]}, which is not part of a tfjs model: not overwritten`,
       );
     }
   }
@@ -93,11 +90,11 @@ function checkTarget(target: string, format: string, force = false): void {
 
 function testImages(count: number, data: string | undefined): ImageSet {
   const all = loadDataset('test', data);
-  if (count > all.length) throw new InputError(`--images ${count}: there are ${all.length}`);
+  if (count > all.length) throw new InputError(`--images ${count}: there are only ${all.length}`);
   return slice(all, 0, count);
 }
 
-/** Bytes of a file, or of the files in a folder. */
+/** The size of a file, or of the files in a folder, in bytes. */
 function sizeOf(target: string): number {
   const stat = fs.statSync(target);
   if (!stat.isDirectory()) return stat.size;

@@ -1,6 +1,6 @@
 /**
- * main.ts FILE ARGUMENTS: runs one of the commands. What goes wrong before a command can catch it, because
- * TensorFlow does not load, ends in one line too.
+ * main.ts FILE ARGUMENTS: runs one of the commands. An error before the command can catch it, such as a
+ * TensorFlow that does not load, becomes one line too.
  */
 import { messageOf } from '../errors';
 

@@ -1,22 +1,19 @@
-import fs from 'node:fs';
-import { InputError, messageOf } from '../errors';
-import { loadModel } from '../model/index';
-import { type DigitStep, predictImage, readDigit } from '../predict/index';
+import { replaceFile } from '../files';
+import type { DigitStep } from '../image/index';
+import { predictImage, readDigit } from '../predict/index';
+import { loadModel } from '../storage/index';
 import { bar, percent, stepsGrid } from '../viz/index';
-import { command, printJson, progressUnless, run } from './common';
+import { command, MODEL_HELP, printJson, progressUnless, run } from './common';
 
 const program = command(
   'predict',
-  'Names the digit in each image file (PNG, JPEG, BMP, GIF, TIFF).',
+  'Reads the digit in each image file (PNG, JPEG, BMP, GIF, TIFF).',
 )
   .argument('<file...>', 'image files')
-  .requiredOption(
-    '--model <dir>',
-    'a run folder, a tfjs model folder, or PyTorch weights: .pth, .safetensors',
-  )
+  .requiredOption('--model <dir>', MODEL_HELP)
   .option(
     '--as-is',
-    'take pictures as they are, only grey and square: light on dark and framed as MNIST',
+    'only make pictures grey and square: they are light on dark, framed as in MNIST',
   )
   .option('--steps <png>', 'draw the steps from each picture to 28×28 into this file')
   .option('--json', 'print [{file, prediction, probabilities}] and nothing else')
@@ -28,7 +25,7 @@ async function predictCommand(
 ): Promise<void> {
   const pictures: DigitStep[][] = [];
   for (const file of files) pictures.push(await readDigit(file, { asIs: args.asIs }));
-  if (args.steps) writeFile(args.steps, await stepsGrid(pictures));
+  if (args.steps) replaceFile(args.steps, await stepsGrid(pictures));
   const model = await loadModel(args.model, { onProgress: progressUnless(args.json) });
   const predictions = files.map((file, i) => ({
     file,
@@ -50,15 +47,6 @@ async function predictCommand(
     });
   }
   if (args.steps) console.log(`Written: ${args.steps}`);
-}
-
-function writeFile(file: string, bytes: Buffer): void {
-  try {
-    fs.writeFileSync(`${file}.part`, bytes);
-    fs.renameSync(`${file}.part`, file);
-  } catch (error) {
-    throw new InputError(`${file}: cannot be written: ${messageOf(error)}`);
-  }
 }
 
 run(program);

@@ -1,10 +1,10 @@
-/** What only a process that has TensorFlow loaded can tell `npm run doctor`. Prints JSON. */
+/** Prints, as JSON, what `npm run doctor` can only learn from a process that has loaded TensorFlow. */
 import fs from 'node:fs';
 import os from 'node:os';
 import { verifyEmbeddedMnist } from '../data/index';
 import { backend, tf } from '../tf/index';
 
-// What the process was started with: the allocator reads it then, and only then.
+// The allocator reads its settings when the process starts, and never again.
 const atStart = fs.existsSync('/proc/self/environ')
   ? fs.readFileSync('/proc/self/environ', 'utf8').split('\0')
   : [];

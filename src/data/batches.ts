@@ -1,10 +1,10 @@
-import { checkList, checkObject, InputError, positiveInteger } from '../errors';
+import { InputError } from '../errors';
 import { tf } from '../tf/index';
-import { checkSet, type ImageSet } from './dataset';
+import type { ImageSet } from './dataset';
 import { shuffledIndices } from './random';
 import { toInput } from './transforms';
 
-/** One batch on the device. Whoever receives it disposes it: `disposeBatch`. */
+/** A batch on the device. The caller disposes it with `disposeBatch`. */
 export interface Batch {
   /** float32 [size, inputSize, inputSize, 1] in [-1, 1]. */
   images: tf.Tensor4D;
@@ -14,18 +14,14 @@ export interface Batch {
 }
 
 /**
- * The batches of one epoch as lists of image numbers, the last one short where the count asks for it.
- * With `seed` the images are shuffled first, differently in each epoch; without, they stay in order.
+ * Splits the images of one epoch into batches of image numbers; the last batch may be smaller.
+ * With `shuffle` the images come in a different random order in each epoch, without it in the set's order.
  */
 export function epochBatches(
   length: number,
   batchSize: number,
   shuffle?: { seed: number; epoch: number },
 ): Uint32Array[] {
-  if (!Number.isInteger(length) || length < 0) {
-    throw new InputError(`${length} images, want a whole number`);
-  }
-  positiveInteger('batch size', batchSize);
   const order = shuffle
     ? shuffledIndices(length, shuffle.seed, shuffle.epoch)
     : Uint32Array.from({ length }, (_, i) => i);
@@ -36,23 +32,7 @@ export function epochBatches(
   return batches;
 }
 
-/** The bytes of the chosen images, copied: [indices.length, height, width]. */
-export function gatherPixels(set: ImageSet, indices: ArrayLike<number>): Uint8Array {
-  checkSet(set);
-  checkList('indices', indices);
-  const size = set.height * set.width;
-  const pixels = new Uint8Array(indices.length * size);
-  for (let i = 0; i < indices.length; i++) {
-    const start = indices[i] * size;
-    if (!(start >= 0 && start + size <= set.pixels.length)) {
-      throw new InputError(`image ${indices[i]} of ${set.name}: it has ${set.length}`);
-    }
-    pixels.set(set.pixels.subarray(start, start + size), i * size);
-  }
-  return pixels;
-}
-
-/** Makes the batch of the chosen images, resized to `inputSize` and normalised. */
+/** Makes the batch of the images that `indices` name, resized to `inputSize` and normalised. */
 export function makeBatch(set: ImageSet, indices: ArrayLike<number>, inputSize: number): Batch {
   const pixels = gatherPixels(set, indices);
   const labels = Int32Array.from(indices, (index) => set.labels[index]);
@@ -63,8 +43,20 @@ export function makeBatch(set: ImageSet, indices: ArrayLike<number>, inputSize: 
   };
 }
 
-export function disposeBatch(batch: Batch): void {
-  checkObject('batch', batch, ['images', 'labels']);
-  batch.images.dispose();
-  batch.labels.dispose();
+export function disposeBatch({ images, labels }: Batch): void {
+  tf.dispose([images, labels]);
+}
+
+/** Copies the pixels of the images that `indices` name: [indices.length, height, width]. Throws InputError. */
+export function gatherPixels(set: ImageSet, indices: ArrayLike<number>): Uint8Array {
+  const size = set.height * set.width;
+  const pixels = new Uint8Array(indices.length * size);
+  for (let i = 0; i < indices.length; i++) {
+    const start = indices[i] * size;
+    if (!(start >= 0 && start < set.pixels.length)) {
+      throw new InputError(`image ${indices[i]} of ${set.name}: it has ${set.length}`);
+    }
+    pixels.set(set.pixels.subarray(start, start + size), i * size);
+  }
+  return pixels;
 }

@@ -2,23 +2,28 @@
  * The IDX format of the MNIST files.
  *
  * Big-endian: two zero bytes, the element type (0x08: unsigned byte), the number of dimensions,
- * one 32-bit size per dimension, then the elements. The first four bytes read as one number are
- * the "magic": 2051 for images, 2049 for labels. Source: the MNIST page of LeCun, Cortes, Burges.
+ * one 32-bit size per dimension, then the elements. The first four bytes, read as one number, are
+ * the magic number: 2051 for images, 2049 for labels. Source: the MNIST page of LeCun, Cortes, Burges.
  */
-import { InputError } from '../errors';
+import fs from 'node:fs';
+import path from 'node:path';
+import zlib from 'node:zlib';
+import { InputError, messageOf } from '../errors';
 
-export const IMAGES_MAGIC = 2051;
-export const LABELS_MAGIC = 2049;
+const IMAGES_MAGIC = 2051;
+const LABELS_MAGIC = 2049;
+/** The largest file to unpack: five times MNIST's training images. */
+const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
 
 export interface IdxImages {
-  /** [length, height, width], a view of the bytes given, one byte a pixel. */
+  /** [length, height, width], one byte per pixel: a view of the file's bytes. */
   pixels: Uint8Array;
   length: number;
   height: number;
   width: number;
 }
 
-/** Reads an images file. `name` is what errors call it. Throws InputError. */
+/** Parses an images file. Errors name it `name`. Throws InputError. */
 export function parseIdxImages(bytes: Uint8Array, name: string): IdxImages {
   const [length, height, width] = readSizes(bytes, name, IMAGES_MAGIC, 3);
   if (length < 1 || height < 1 || width < 1) {
@@ -29,7 +34,7 @@ export function parseIdxImages(bytes: Uint8Array, name: string): IdxImages {
   return { pixels: readElements(bytes, name, [length, height, width]), length, height, width };
 }
 
-/** Reads a labels file: [length], a view of the bytes given. Throws InputError. */
+/** Parses a labels file: [length], a view of its bytes. Throws InputError. */
 export function parseIdxLabels(bytes: Uint8Array, name: string, classes: number): Uint8Array {
   const [length] = readSizes(bytes, name, LABELS_MAGIC, 1);
   const labels = readElements(bytes, name, [length]);
@@ -40,13 +45,58 @@ export function parseIdxLabels(bytes: Uint8Array, name: string, classes: number)
   return labels;
 }
 
+/** Reads `<directory>/<name>`, or `<name>.gz` unpacked. Throws InputError. */
+export function readIdxFile(
+  directory: string,
+  name: string,
+): { bytes: Uint8Array; path: string; name: string } {
+  const plain = path.join(directory, name);
+  for (const file of [plain, `${plain}.gz`]) {
+    const stat = fs.statSync(file, { throwIfNoEntry: false });
+    if (!stat) continue;
+    if (!stat.isFile()) throw new InputError(`${file}: not a file`); // reading a pipe would never end
+    try {
+      const bytes = fs.readFileSync(file);
+      return { bytes: file === plain ? bytes : unpack(bytes), path: file, name };
+    } catch (error) {
+      throw new InputError(`${file}: cannot be read: ${messageOf(error)}`);
+    }
+  }
+  throw new InputError(
+    `${plain}: no such file, nor ${name}.gz. A data folder holds train-images-idx3-ubyte, ` +
+      'train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, directly or in MNIST/raw',
+  );
+}
+
 /**
- * The size of a whole file by its header, from the first 16 bytes or more; undefined where these are no header
- * of images or labels.
+ * Unpacks a gzipped IDX file, but no more than its own header declares: a few damaged bits can make a small
+ * file unpack to a thousand times its size. Throws Error.
  */
-export function declaredBytes(start: Uint8Array): number | undefined {
-  if (start.length < 16) return undefined;
-  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
+function unpack(packed: Uint8Array): Uint8Array {
+  let head: Uint8Array;
+  let length = 512;
+  do {
+    head = zlib.gunzipSync(packed.subarray(0, length), {
+      finishFlush: zlib.constants.Z_SYNC_FLUSH, // accept input that is cut off
+      maxOutputLength: 1024 * 1024, // 512 bytes unpack to half as many KiB at most
+    });
+    length *= 2;
+  } while (head.length < 16 && length < 2 * packed.length);
+  const declared = declaredBytes(head);
+  if (declared === undefined && head.length >= 16) return head; // not IDX: the parser will say so
+  const limit = Math.min(Math.max(declared ?? 0, 16), MAX_UNPACKED_BYTES);
+  try {
+    return zlib.gunzipSync(packed, { maxOutputLength: limit });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error;
+    throw new Error(`unpacks to more than ${limit} bytes`);
+  }
+}
+
+/** The size of the whole file, read from its first bytes; undefined if they are not a known header. */
+function declaredBytes(head: Uint8Array): number | undefined {
+  if (head.length < 16) return undefined;
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   const magic = view.getUint32(0);
   if (magic === LABELS_MAGIC) return 8 + view.getUint32(4);
   if (magic === IMAGES_MAGIC) {

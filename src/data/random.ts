@@ -1,11 +1,9 @@
 /**
- * Seeded random numbers for the host side (the order of images).
- *
- * The numbers that fill tensors (initial weights, dropout) come from TensorFlow's own
- * counter-based generator, see `model/random.ts`.
+ * Seeded random numbers on the host, for the order of the images. Random tensors (initial weights, dropout)
+ * come from TensorFlow: see `model/random.ts`.
  */
 
-/** Returns a function that gives uniform numbers in [0, 1): mulberry32 by Tommy Ettinger, public domain. */
+/** Returns a generator of uniform numbers in [0, 1): mulberry32 by Tommy Ettinger, public domain. */
 export function randomUniform(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -18,17 +16,15 @@ export function randomUniform(seed: number): () => number {
 }
 
 /**
- * A permutation of 0 … length-1 that depends on `seed` and `epoch` alone, so that any epoch's order
- * can be had again without replaying the ones before. Fisher–Yates.
+ * A random permutation of 0 … length-1 (Fisher–Yates). It depends on `seed` and `epoch` alone, so a resumed
+ * run gets the same order without replaying earlier epochs.
  */
 export function shuffledIndices(length: number, seed: number, epoch: number): Uint32Array {
   const random = randomUniform(Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca6b));
   const indices = Uint32Array.from({ length }, (_, i) => i);
   for (let i = length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
-    const swapped = indices[i];
-    indices[i] = indices[j];
-    indices[j] = swapped;
+    [indices[i], indices[j]] = [indices[j], indices[i]];
   }
   return indices;
 }

@@ -1,10 +1,12 @@
-/** The way from grey bytes to the network's input, and the last step of it: the tensor. */
+import { inputValues } from '../image/index';
 import { tf } from '../tf/index';
-import { inputValues } from './resize';
 
-export { normalise, resize, resizeWeights } from './resize';
-
-/** The network's input for grey images: float32 [count, size, size, 1] in [-1, 1]; the caller disposes it. */
+/**
+ * The article's transforms, Resize, ToTensor and Normalize(0.5, 0.5), for grey images.
+ *
+ * @param pixels [count, height, width], 0 to 255
+ * @returns float32 [count, size, size, 1] in [-1, 1]; the caller disposes it
+ */
 export function toInput(
   pixels: Uint8Array,
   height: number,

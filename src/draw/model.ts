@@ -1,17 +1,17 @@
-/** The model beside the page, in 8 bits. */
-import crypto from 'node:crypto';
+/** The page's own copy of a model, in 8 bits. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { objectOf, text } from '../checks';
 import { InputError, messageOf } from '../errors';
-import { loadModel, saveModel } from '../model/index';
+import { hashOf, readJson, writeJson } from '../files';
 import type { ProgressListener } from '../progress';
+import { loadModel, saveModel } from '../storage/index';
 
-/** The mark of what was exported lies with the model and is written last: half a model carries none. */
-const MARK = 'source.json';
+const SOURCE = objectOf({ key: text });
 
 /**
- * Saves the model at `place`, all that `loadModel` takes, as the folder `model` of the page, in 8 bits. Does
- * nothing, and returns false, when it is there already. Throws InputError when `loadModel` or `saveModel` does.
+ * Saves the model at `place` (anything that `loadModel` takes) in 8 bits as the folder `model` of the page.
+ * Does nothing and returns false if it is already there. Throws InputError if `loadModel` or `saveModel` does.
  */
 export async function exportModel(
   place: string,
@@ -19,20 +19,21 @@ export async function exportModel(
   onProgress?: ProgressListener,
 ): Promise<boolean> {
   const target = path.join(page, 'model');
-  const mark = path.join(target, MARK);
+  // Names the model that was exported. Written last, so that half an export has none.
+  const source = path.join(target, 'source.json');
   const key = keyOf(place);
-  if (readMark(mark) === key) return false;
+  if (readKey(source) === key) return false;
   const model = await loadModel(place, { onProgress });
   try {
     await saveModel(model, target, { quantised: true });
   } finally {
     model.dispose();
   }
-  fs.writeFileSync(mark, JSON.stringify({ key }));
+  writeJson(source, { key });
   return true;
 }
 
-/** Takes the page's model away: it is of another run than the one that is asked for. */
+/** Removes the page's model: one from another run would mislead. */
 export function removeModel(page: string): void {
   const target = path.join(page, 'model');
   try {
@@ -42,35 +43,34 @@ export function removeModel(page: string): void {
   }
 }
 
-/** Is there a model in the run folder or model folder `folder`? */
+/** Whether the run folder or model folder `folder` contains a model. */
 export function holdsModel(folder: string): boolean {
   return filesOf(folder).some((file) => path.basename(file) === 'model.json');
 }
 
-/** Another place, and other files at the same place, give another key. */
+/** Changes with the place, and when the files there change. */
 function keyOf(place: string): string {
-  const hash = crypto.createHash('sha256').update(path.resolve(place));
-  for (const file of filesOf(place)) {
+  const states = filesOf(place).map((file) => {
     const { size, mtimeMs } = fs.statSync(file);
-    hash.update(`\0${file} ${size} ${mtimeMs}`);
-  }
-  return hash.digest('hex');
+    return [file, size, mtimeMs];
+  });
+  return hashOf('sha256', Buffer.from(JSON.stringify([path.resolve(place), states])));
 }
 
-/** The files that make the model at `place`. */
+/** The files of the model at `place`. */
 function filesOf(place: string): string[] {
   if (!fs.existsSync(place)) return [];
   if (!fs.statSync(place).isDirectory()) return [place];
   return [place, path.join(place, 'model')]
     .filter((folder) => fs.existsSync(folder) && fs.statSync(folder).isDirectory())
     .flatMap((folder) => fs.readdirSync(folder).map((name) => path.join(folder, name)))
-    .filter((file) => /(^|[\\/])model\.json$|\.bin$/.test(file))
+    .filter((file) => path.basename(file) === 'model.json' || file.endsWith('.bin'))
     .sort();
 }
 
-function readMark(file: string): string | undefined {
+function readKey(file: string): string | undefined {
   try {
-    return JSON.parse(fs.readFileSync(file, 'utf8')).key;
+    return readJson(file, SOURCE).key;
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-/** A folder as a web site for this machine alone. */
+/** Serves a folder as a web site, to this machine only. */
 import fs from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -23,16 +23,16 @@ export interface Site {
 }
 
 /**
- * Serves the files of `folder`, and nothing outside of it, on the loopback address. `port` 0 takes any that is
- * free. Throws InputError when the port is in use, or not ours to take.
+ * Serves the files in `folder`, and nothing outside it, on the loopback address. `port` 0 takes any free port.
+ * Throws InputError if the port is in use or not permitted.
  */
 export async function serve(folder: string, port: number): Promise<Site> {
   const root = fs.realpathSync.native(folder);
   const server = http.createServer((request, response) => respond(root, request, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'EADDRINUSE' ? 'in use already' : messageOf(error);
-      reject(new InputError(`port ${port}: ${why}. Name another with --port`));
+      const why = error.code === 'EADDRINUSE' ? 'already in use' : messageOf(error);
+      reject(new InputError(`port ${port}: ${why}. Choose another with --port`));
     });
     server.listen(port, '127.0.0.1', resolve);
   });
@@ -51,49 +51,44 @@ function respond(root: string, request: http.IncomingMessage, response: http.Ser
     response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers });
     response.end(`${http.STATUS_CODES[status]}\n`);
   };
-  const [address] = (request.url ?? '/').split(/[?#]/);
-  const found = find(root, address);
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
+  const { method = '', url = '/' } = request;
+  if (method !== 'GET' && method !== 'HEAD') {
     end(405, { Allow: 'GET, HEAD' });
-  } else if (!found) {
-    end(404);
-  } else if (found.isFolder && !address.endsWith('/')) {
-    // Without the slash the page's own links would lead elsewhere.
-    end(301, { Location: `./${path.posix.basename(address)}/` });
-  } else {
-    const page = found.isFolder ? find(root, `${address}index.html`) : found;
-    if (page && !page.isFolder) send(page, request.method, response);
-    else end(404);
+    return;
   }
-}
-
-function send({ file, size }: Found, method: string, response: http.ServerResponse): void {
+  const [address] = url.split(/[?#]/);
+  const found = find(root, address);
+  const isFolder = found?.stat.isDirectory();
+  if (isFolder && !address.endsWith('/')) {
+    // Without the slash, the page's relative links would point to the folder above.
+    end(301, { Location: `./${path.posix.basename(address)}/` });
+    return;
+  }
+  const page = isFolder ? find(root, `${address}index.html`) : found;
+  // Only files: a named pipe would block.
+  if (!page?.stat.isFile()) {
+    end(404);
+    return;
+  }
   response.writeHead(200, {
-    'Content-Type': TYPES[path.extname(file).toLowerCase()] ?? 'application/octet-stream',
-    'Content-Length': size,
-    'Cache-Control': 'no-store', // tomorrow's model has the same address
+    'Content-Type': TYPES[path.extname(page.file).toLowerCase()] ?? 'application/octet-stream',
+    'Content-Length': page.stat.size,
+    'Cache-Control': 'no-store', // the next model has the same address
     'X-Content-Type-Options': 'nosniff',
   });
   if (method === 'HEAD') response.end();
-  // A file that cannot be read ends the connection; a reader who went away needs no answer.
-  else pipeline(fs.createReadStream(file), response, () => {});
+  // On an error, `pipeline` closes the connection. That is all we can do after the header.
+  else pipeline(fs.createReadStream(page.file), response, () => {});
 }
 
-interface Found {
-  file: string;
-  isFolder: boolean;
-  size: number;
-}
-
-/** What is asked for; undefined where there is nothing, or where it leads out of `root`. */
-function find(root: string, address: string): Found | undefined {
+/** The file or folder at `address`. Undefined if there is none, or if it lies outside `root`. */
+function find(root: string, address: string): { file: string; stat: fs.Stats } | undefined {
   try {
+    // Follows symbolic links, so that none leads out of the folder.
     const file = fs.realpathSync.native(path.join(root, decodeURIComponent(address)));
-    if (file !== root && !file.startsWith(root + path.sep)) return undefined;
-    const stat = fs.statSync(file);
-    if (!stat.isFile() && !stat.isDirectory()) return undefined; // a pipe would keep us waiting
-    return { file, isFolder: stat.isDirectory(), size: stat.size };
+    const isInside = file === root || file.startsWith(root + path.sep);
+    return isInside ? { file, stat: fs.statSync(file) } : undefined;
   } catch {
-    return undefined; // no such file, a path that goes on after a file, a zero byte, a broken escape
+    return undefined; // not there, a file used as a folder, a zero byte, a broken escape
   }
 }

@@ -2,17 +2,15 @@ import { tf } from '../tf/index';
 import { uniform } from './random';
 
 /**
- * Dropout whose masks can be had again: the mask of call number n depends on `seed` and n alone.
+ * Dropout with reproducible masks: the nth mask depends on `seed` and n alone. As in PyTorch, units that are
+ * kept are scaled by 1 / (1 - rate), and nothing happens outside training.
  *
- * tfjs's own layer draws its numbers one by one in JavaScript and, once given a seed, drops the same
- * units in every step. Saved models name this layer `Dropout` with the same settings, so that plain
- * tfjs loads them too.
- *
- * As in PyTorch, what is kept is scaled by 1 / (1 - rate), and outside training nothing happens.
+ * tfjs's own layer draws its numbers one by one in JavaScript and, with a seed, drops the same units in every
+ * step. Ours is saved under the same class name and settings, so plain tfjs loads the model too.
  */
 export class Dropout extends tf.layers.Layer {
   static className = 'Dropout';
-  /** How many masks were drawn so far. Setting it back replays them. */
+  /** Masks drawn so far. Set it back to replay them. */
   calls = 0;
   private readonly rate: number;
   private readonly seed: number;
@@ -32,8 +30,7 @@ export class Dropout extends tf.layers.Layer {
     const x = Array.isArray(inputs) ? inputs[0] : inputs;
     if (!kwargs.training || this.rate === 0) return x;
     return tf.tidy(() => {
-      const chance = uniform(x.shape, 0, 1, this.seed, this.calls++);
-      const mask = chance
+      const mask = uniform(x.shape, 0, 1, this.seed, this.calls++)
         .greaterEqual(this.rate)
         .cast('float32')
         .div(1 - this.rate);
@@ -46,4 +43,10 @@ export class Dropout extends tf.layers.Layer {
   }
 }
 
+/** The dropout layers of a model, in order. */
+export function dropoutLayers(model: tf.LayersModel): Dropout[] {
+  return model.layers.filter((layer): layer is Dropout => layer.getClassName() === 'Dropout');
+}
+
+// Loading a model looks layers up by class name: from here on it finds this class.
 tf.serialization.registerClass(Dropout);

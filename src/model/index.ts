@@ -1,7 +1,6 @@
-/** The network: its table, the model built from it, and the model on disk. */
-export { type AlexNetOptions, alexnet } from './alexnet';
-export { checkModel } from './check';
-export { Dropout } from './dropout';
+/** The network: its table of layers, and the model built from it. */
+export { type AlexNetOptions, alexnet, zeroAlexnet } from './alexnet';
+export { Dropout, dropoutLayers } from './dropout';
 export { INITIALISATIONS, type Initialisation, initialise } from './initialise';
 export {
   ALEXNET,
@@ -11,5 +10,4 @@ export {
   layerTable,
   totals,
 } from './layers';
-export { type LoadWeightsOptions, saveStateDict } from './pytorch/index';
-export { inputSizeOf, loadModel, saveModel } from './storage';
+export { checkFits, inputSizeOf, namedWeights, trainableVariables } from './weights';

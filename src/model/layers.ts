@@ -1,9 +1,8 @@
 /**
- * AlexNet as a table, and what follows from a table by arithmetic: shapes, parameters, multiply–adds.
- *
- * Plain data: nothing here knows TensorFlow.
+ * AlexNet as a table of layers, and what can be computed from the table alone: shapes, parameters,
+ * multiply–accumulates. Plain data, no TensorFlow.
  */
-import { checkList, checkObject, InputError } from '../errors';
+import { InputError } from '../errors';
 
 export type LayerSpec =
   | { kind: 'conv'; name: string; filters: number; kernel: number; stride: number; padding: number }
@@ -14,7 +13,7 @@ export type LayerSpec =
 
 /**
  * The article's network, layer by layer (torchvision's one-tower AlexNet with one input channel).
- * Every convolution is followed by a ReLU. `units: 0` stands for the number of classes.
+ * Every convolution is followed by a ReLU. `units: 0` means the number of classes.
  */
 export const ALEXNET: readonly LayerSpec[] = [
   { kind: 'conv', name: 'conv1', filters: 64, kernel: 11, stride: 4, padding: 2 },
@@ -33,7 +32,7 @@ export const ALEXNET: readonly LayerSpec[] = [
   { kind: 'dense', name: 'fc8', units: 0, relu: false },
 ];
 
-/** What goes into a network and what comes out. */
+/** The sizes of a network's input and output. */
 export interface Dimensions {
   /** Height and width of the input, in pixels. */
   inputSize: number;
@@ -45,25 +44,23 @@ export interface LayerRow {
   name: string;
   /** `64@11×11, stride 4, padding 2` */
   description: string;
-  /** [height, width, channels] or [features]; the batch is left out. */
+  /** [height, width, channels] or [features], without the batch axis. */
   outputShape: number[];
   /** Weights and biases. */
   parameters: number;
-  /** Multiply–accumulates for one image, forward; biases, ReLU and pooling not counted. */
+  /** Multiply–accumulates of the forward pass for one image; biases, ReLU and pooling not counted. */
   macs: number;
 }
 
-/** Follows an image through the table. Throws InputError where it shrinks to nothing. */
+/** Follows an image through the table. Throws InputError if it shrinks to nothing on the way. */
 export function layerTable(layers: readonly LayerSpec[], dimensions: Dimensions): LayerRow[] {
-  checkList('layers', layers);
-  checkObject('dimensions', dimensions, ['inputSize', 'channels', 'classes']);
   const { inputSize, channels, classes } = dimensions;
   let shape = [inputSize, inputSize, channels];
   return layers.map((layer) => {
     const row = layerRow(layer, shape, classes);
     if (row.outputShape.some((size) => size < 1)) {
       throw new InputError(
-        `input size ${inputSize} is too small: ${layer.name} (${row.description}) gets ${shape.join('×')} and leaves nothing`,
+        `input size ${inputSize} is too small: ${layer.name} (${row.description}) gets ${shape.join('×')} and has nothing left`,
       );
     }
     shape = row.outputShape;
@@ -71,9 +68,8 @@ export function layerTable(layers: readonly LayerSpec[], dimensions: Dimensions)
   });
 }
 
-/** The parameters and the multiply–accumulates of some rows together. */
+/** The parameters and multiply–accumulates of some rows together. */
 export function totals(rows: readonly LayerRow[]): { parameters: number; macs: number } {
-  checkList('rows', rows);
   return {
     parameters: rows.reduce((sum, row) => sum + row.parameters, 0),
     macs: rows.reduce((sum, row) => sum + row.macs, 0),
@@ -141,7 +137,7 @@ function layerRow(layer: LayerSpec, input: number[], classes: number): LayerRow 
   }
 }
 
-/** How many places a kernel has on one axis: ⌊(size + 2·padding − kernel) / stride⌋ + 1. */
+/** The output size of a kernel along one axis: ⌊(size + 2·padding − kernel) / stride⌋ + 1. */
 function slidingPositions(size: number, kernel: number, stride: number, padding: number): number {
   return Math.floor((size + 2 * padding - kernel) / stride) + 1;
 }

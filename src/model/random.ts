@@ -1,10 +1,10 @@
 /**
- * Random tensors from TensorFlow's counter-based generator (Philox): the same two numbers give the
- * same tensor in every process, and nothing is drawn in JavaScript.
+ * Random tensors from TensorFlow's counter-based generator (Philox): the same seed and stream give the same
+ * tensor in every process.
  */
 import { attribute, DType, runTensorOp, tf } from '../tf/index';
 
-/** float32 of `shape`, uniform in [low, high), from `seed` and `stream`; the caller disposes it. */
+/** float32 of `shape`, uniform in [low, high). The caller disposes it. */
 export function uniform(
   shape: number[],
   low: number,
@@ -19,7 +19,7 @@ export function uniform(
   );
 }
 
-/** float32 of `shape`, normal around 0, from `seed` and `stream`; the caller disposes it. */
+/** float32 of `shape`, normal with mean 0. The caller disposes it. */
 export function normal(
   shape: number[],
   standardDeviation: number,

@@ -1,56 +1,74 @@
-/** From an image file to pixels, with a sentence for whatever is wrong with it. */
+/** Reads image files, and says in one sentence what is wrong with one. */
 import fs from 'node:fs';
 import zlib from 'node:zlib';
 import { Jimp } from 'jimp';
-import { checkObject, checkText, InputError, messageOf } from '../errors';
-import { type Bitmap, type DigitStep, digitSteps, type GreyImage, greyImage } from './digit';
-import { readHeader } from './header';
+import { InputError, messageOf } from '../errors';
+import {
+  type Bitmap,
+  type DigitStep,
+  digitSteps,
+  type GreyImage,
+  greyImage,
+  MAX_PIXELS,
+  readHeader,
+} from '../image/index';
 
 export interface DigitOptions {
-  /** Takes the picture as light strokes on black, framed as MNIST's: it is only made grey and square. */
+  /** The picture is already light strokes on black, framed as MNIST's: only make it grey and square. */
   asIs?: boolean;
 }
 
-/** A phone's 24 megapixels pass; decoded, they fill 100 MB. */
-const MAX_PIXELS = 25_000_000;
-/** As it is, a picture is made square, and the whole square goes through TensorFlow. */
+/** Longest side with `asIs`: the picture becomes a square, all of which goes through TensorFlow. */
 const MAX_SQUARE = 4096;
-/** Without chroma subsampling, 25 megapixels take jpeg-js a little more than the 512 MB that it allows itself. */
-const JPEG_OPTIONS = { 'image/jpeg': { maxMemoryUsageInMB: 768 } };
 const MAX_BYTES = 100_000_000;
+/** 25 megapixels without chroma subsampling need a little more than jpeg-js's default of 512 MB. */
+const JPEG_OPTIONS = { 'image/jpeg': { maxMemoryUsageInMB: 768 } };
 
 /**
- * Reads a picture of a digit and takes it the way to MNIST's form: `digitSteps`; the last step is what a
- * network is given.
+ * Reads a picture of a digit and brings it to MNIST's form with `digitSteps`. The last step is the input for
+ * a network.
  *
- * Throws InputError when the file is no picture that can be read, or has no digit in it.
+ * Throws InputError if the file is not a readable picture, or contains no digit.
  */
 export async function readDigit(file: string, options: DigitOptions = {}): Promise<DigitStep[]> {
-  checkObject('options', options);
   const bitmap = await readBitmap(file);
   try {
-    if (!options.asIs) return digitSteps(bitmap);
-    if (Math.max(bitmap.width, bitmap.height) > MAX_SQUARE) {
-      throw new InputError(
-        `${bitmap.width}×${bitmap.height} pixels, want at most ${MAX_SQUARE} a side to take it as it is`,
-      );
-    }
-    const grey = greyImage(bitmap);
-    const steps = [{ name: 'Grey', ...grey }];
-    return grey.width === grey.height ? steps : [...steps, { name: 'Square', ...square(grey) }];
+    return options.asIs ? squareSteps(bitmap) : digitSteps(bitmap);
   } catch (error) {
     throw error instanceof InputError ? new InputError(`${file}: ${error.message}`) : error;
   }
 }
 
+function squareSteps(bitmap: Bitmap): DigitStep[] {
+  const { width, height } = bitmap;
+  if (Math.max(width, height) > MAX_SQUARE) {
+    throw new InputError(
+      `${width}×${height} pixels, want at most ${MAX_SQUARE} on each side to use it as is`,
+    );
+  }
+  const grey = greyImage(bitmap);
+  const steps = [{ name: 'Grey', ...grey }];
+  return width === height ? steps : [...steps, { name: 'Square', ...square(grey) }];
+}
+
+function square({ pixels, width, height }: GreyImage): GreyImage {
+  const size = Math.max(width, height);
+  const left = Math.floor((size - width) / 2);
+  const top = Math.floor((size - height) / 2);
+  const padded = new Uint8Array(size * size);
+  for (let y = 0; y < height; y++) {
+    padded.set(pixels.subarray(y * width, (y + 1) * width), (top + y) * size + left);
+  }
+  return { pixels: padded, width: size, height: size };
+}
+
 /**
- * Decodes PNG, JPEG, BMP, GIF or TIFF, one picture a file, turned as its EXIF data says (by jimp).
+ * Decodes a PNG, JPEG, BMP, GIF or TIFF with one picture, and turns it as its EXIF data says.
  *
- * Throws InputError when it is none of them, damaged, or larger than 25 megapixels; that is found out from
- * the header, before memory is asked for.
+ * Throws InputError if the file is none of these, damaged, or larger than 25 megapixels. The header shows
+ * the size, so no memory is allocated for a picture that is too large.
  */
 export async function readBitmap(file: string): Promise<Bitmap> {
-  checkText('file', file);
   const bytes = readBytes(file);
   checkHeader(file, bytes);
   try {
@@ -82,15 +100,13 @@ function checkHeader(file: string, bytes: Buffer): void {
   } catch {
     throw notReadable(file, 'it is cut off in its header');
   }
-  if (!header) throw notReadable(file, 'it is none of these');
+  if (!header) throw notReadable(file, 'it has none of these formats');
   const { format, width, height, pictures, complete } = header;
+  const size = `${width}×${height} pixels`;
   if (width * height > MAX_PIXELS) {
-    throw new InputError(
-      `${file}: ${width}×${height} pixels, want at most ${MAX_PIXELS / 1e6} million`,
-    );
+    throw new InputError(`${file}: ${size}, want at most ${MAX_PIXELS / 1e6} million`);
   }
-  if (width * height === 0)
-    throw notReadable(file, `it is a ${format} of ${width}×${height} pixels`);
+  if (width * height === 0) throw notReadable(file, `it is a ${format} of ${size}`);
   if (pictures > 1) {
     const what = format === 'GIF' ? 'an animation' : 'a document';
     throw new InputError(`${file}: ${what} of ${pictures} pictures, want a file with one`);
@@ -99,7 +115,7 @@ function checkHeader(file: string, bytes: Buffer): void {
   if (format === 'PNG') checkInterlaced(file, bytes, width * height);
 }
 
-/** jimp's PNG decoder sets its inflation a limit, but not where rows are interlaced. */
+/** jimp's PNG decoder limits how much it inflates, but not in interlaced files. */
 function checkInterlaced(file: string, bytes: Buffer, pixels: number): void {
   const IHDR_INTERLACE = 28;
   if (bytes[IHDR_INTERLACE] !== 1) return;
@@ -109,7 +125,7 @@ function checkInterlaced(file: string, bytes: Buffer, pixels: number): void {
     data.push(bytes.subarray(at + 8, at + 8 + bytes.readUInt32BE(at)));
   }
   try {
-    // At most 8 bytes a pixel, and one for each row of the seven passes.
+    // At most 8 bytes for each pixel, and one for each row of the seven passes.
     zlib.inflateSync(Buffer.concat(data), { maxOutputLength: 16 * pixels + 64 });
   } catch (error) {
     throw notReadable(file, messageOf(error));
@@ -120,16 +136,4 @@ function notReadable(file: string, why: string): InputError {
   return new InputError(
     `${file}: not an image that can be read (PNG, JPEG, BMP, GIF, TIFF): ${why}`,
   );
-}
-
-function square(image: GreyImage): GreyImage {
-  const { pixels, width, height } = image;
-  const size = Math.max(width, height);
-  const left = Math.floor((size - width) / 2);
-  const top = Math.floor((size - height) / 2);
-  const padded = new Uint8Array(size * size);
-  for (let y = 0; y < height; y++) {
-    padded.set(pixels.subarray(y * width, (y + 1) * width), (top + y) * size + left);
-  }
-  return { pixels: padded, width: size, height: size };
 }

@@ -1,15 +1,3 @@
-/** Using a trained model: on a labelled set, on a batch, on a picture of a digit. */
-export { type Bitmap, type DigitStep, digitSteps, type GreyImage } from './digit';
-export {
-  type CalibrationBin,
-  type ClassReport,
-  calibration,
-  classReports,
-  confusionMatrix,
-  type Evaluation,
-  evaluate,
-  mistakes,
-} from './evaluate';
+/** Predicts the class of images: a batch of a set, one picture, or an image file. */
 export { type DigitOptions, readBitmap, readDigit } from './image';
-export { type FeatureMaps, featureMaps, filterImages } from './inside';
 export { type Prediction, predictBatch, predictFile, predictImage } from './predict';

@@ -1,18 +1,17 @@
 import { gatherPixels, type ImageSet, toInput } from '../data/index';
-import { checkObject } from '../errors';
+import type { GreyImage } from '../image/index';
 import { inputSizeOf } from '../model/index';
 import { autocast, type Precision, tf } from '../tf/index';
-import type { GreyImage } from './digit';
 import { type DigitOptions, readDigit } from './image';
 
 export interface Prediction {
   /** The most probable class. */
   prediction: number;
-  /** Softmax of the logits: [classes], summing to 1. */
+  /** Softmax of the logits: [classes], with sum 1. */
   probabilities: number[];
 }
 
-/** Predicts the images of `set` that `indices` name, in one batch. */
+/** Predicts the images of `set` at `indices`, in one batch. Throws InputError if an index is out of range. */
 export function predictBatch(
   model: tf.LayersModel,
   set: ImageSet,
@@ -22,18 +21,16 @@ export function predictBatch(
   return predictPixels(model, gatherPixels(set, indices), set.height, set.width, precision);
 }
 
-/** Predicts one grey, square image: light strokes on black, as the last of `digitSteps`. */
+/** Predicts one grey, square image: light strokes on black, like the last of `digitSteps`. */
 export function predictImage(
   model: tf.LayersModel,
-  image: GreyImage,
+  { pixels, height, width }: GreyImage,
   precision: Precision = 'float32',
 ): Prediction {
-  checkObject('the image', image, ['pixels', 'height', 'width']);
-  const { pixels, height, width } = image;
   return predictPixels(model, pixels, height, width, precision)[0];
 }
 
-/** Predicts an image file by the steps of `readDigit`. Throws InputError when that does. */
+/** Predicts an image file. Throws InputError if it is not a readable picture, or contains no digit. */
 export async function predictFile(
   model: tf.LayersModel,
   file: string,
@@ -50,13 +47,13 @@ function predictPixels(
   width: number,
   precision: Precision,
 ): Prediction[] {
-  const probabilities = tf.tidy(() => {
-    const input = toInput(pixels, height, width, inputSizeOf(model));
-    const logits = autocast(precision, () => model.apply(input)) as tf.Tensor2D;
+  const rows = tf.tidy(() => {
+    const input = toInput(pixels, height, width, inputSizeOf(model)); // [batch, size, size, 1]
+    const logits = autocast(precision, () => model.apply(input)) as tf.Tensor2D; // [batch, classes]
     return tf.softmax(logits).arraySync();
   });
-  return probabilities.map((row) => ({
-    prediction: row.indexOf(Math.max(...row)),
-    probabilities: row,
+  return rows.map((probabilities) => ({
+    prediction: probabilities.indexOf(Math.max(...probabilities)),
+    probabilities,
   }));
 }

@@ -1,11 +1,12 @@
 /**
- * Backpropagation that lets go of what it has used.
+ * Backpropagation that frees memory as it goes.
  *
- * tfjs's own (`variableGrads`) holds on to every saved activation and every gradient in between until it is
- * done. Here an op's saved tensors are freed once its gradients are there, and a variable's gradient is handed
- * over as soon as it is complete, so that an optimizer can use it and free it: what the backward pass makes
- * takes the place of what the forward pass made. (The walk itself is tfjs's: tfjs-core/src/tape.ts.)
+ * tfjs's own (`variableGrads`) keeps every saved activation and every intermediate gradient until the end. Here
+ * an op's saved tensors are freed once its gradients are computed, and each variable's gradient is handed over as
+ * soon as it is complete, so an optimizer can use it and free it. (The algorithm is that of
+ * tfjs-core/src/tape.ts.)
  */
+import { autocast } from './autocast';
 import { tf } from './load';
 
 /** tfjs's record of an op that ran. */
@@ -23,18 +24,18 @@ interface Engine {
   endTape(): void;
 }
 
-/** A forward pass with what is needed to go back through it: call `backward` once, or else `dispose`. */
+/** A forward pass, recorded for one backward pass. The caller disposes it. */
 export class Recording {
   private constructor(
-    /** What `f` returned; the caller disposes it. */
+    /** The result of `f`. */
     readonly value: tf.Scalar,
     private readonly tape: TapeNode[],
   ) {}
 
-  /** Runs `f`, whose intermediate tensors are disposed. Recordings do not nest. */
+  /** Runs `f` and disposes its intermediate tensors. Throws inside another recording or gradient. */
   static of(f: () => tf.Scalar): Recording {
     const engine = tf.engine() as unknown as Engine;
-    if (engine.state.gradientDepth > 0) throw new Error('a gradient is being recorded already');
+    if (engine.state.gradientDepth > 0) throw new Error('recordings do not nest');
     const endTape = () => {
       engine.endTape();
       const tape = engine.state.activeTape ?? [];
@@ -52,8 +53,8 @@ export class Recording {
   }
 
   /**
-   * Hands over the gradient of `value` by each variable as soon as it is complete, from the last layer's to the
-   * first's; whoever receives it disposes it. Throws when `value` does not depend on one of them.
+   * Calls `use` with each variable's gradient as soon as it is complete, from the last layer to the first. `use`
+   * runs in float32, disposes the gradient and may change the variable. Throws if `value` does not depend on one of the variables.
    */
   backward(
     variables: readonly tf.Variable[],
@@ -74,18 +75,19 @@ export class Recording {
         for (const variable of complete.get(node) ?? []) {
           const gradient = gradients.get(variable.id)!;
           gradients.delete(variable.id);
-          use(variable, gradient);
+          autocast('float32', () => use(variable, gradient));
         }
       }
     } finally {
-      this.dispose();
+      disposeSaved(tape.splice(0));
       for (const gradient of gradients.values()) gradient.dispose();
     }
   }
 
-  /** Frees what was saved for a backward pass. */
+  /** Frees the result, and what was saved for the backward pass. */
   dispose(): void {
     disposeSaved(this.tape.splice(0));
+    this.value.dispose();
   }
 }
 
@@ -115,7 +117,7 @@ function dependents(tape: TapeNode[], variables: readonly tf.Variable[]): Set<nu
   return found;
 }
 
-/** After which op, going back, the gradients of which variables are complete: the first op that uses them. */
+/** The variables whose gradients are complete once the backward pass has gone through an op: the first to use them. */
 function completions(
   tape: TapeNode[],
   variables: readonly tf.Variable[],
@@ -130,7 +132,7 @@ function completions(
   return complete;
 }
 
-/** Adds the gradients of a node's inputs to `gradients`, and takes those of its outputs out. */
+/** Adds the gradients of a node's inputs to `gradients` and removes those of its outputs. */
 function backThrough(
   node: TapeNode,
   dependent: Set<number>,
@@ -142,7 +144,7 @@ function backThrough(
   if (!node.gradient) throw new Error(`${node.kernelName} has no gradient`);
   const dxs = tf.tidy(() => {
     const byName = node.gradient!(dys);
-    // A clone where an op hands its own gradient through, which is disposed below.
+    // An op may return its output's gradient unchanged. That one is disposed below, so clone it.
     return wanted.map(([name]) => {
       const dx = byName[name]();
       return dys.includes(dx) ? dx.clone() : dx;

@@ -1,7 +1,7 @@
 /**
- * What has to be true before `@tensorflow/tfjs-node-gpu` may be loaded.
+ * Prepares the process for `@tensorflow/tfjs-node-gpu` and checks that its binding loads.
  *
- * `load.ts` imports this file first and the package second. Nothing else imports either.
+ * `load.ts` imports this file first and the package second.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -20,7 +20,7 @@ prepareProcess();
 checkBinding();
 
 function prepareProcess(): void {
-  // TensorFlow's own log lines would land in notebooks and JSON. Errors still come through.
+  // Keeps TensorFlow's log lines out of notebooks and JSON. Errors still come through.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   // tfjs-node 4.22 calls two helpers that Node 23 removed.
   const legacy = util as unknown as Record<string, (value: unknown) => boolean>;
@@ -30,7 +30,7 @@ function prepareProcess(): void {
 
 function checkBinding(): void {
   if (!fs.existsSync(bindingPath)) {
-    throw new Error("The TensorFlow binding is not built yet. Run 'npm run setup'.");
+    throw new Error("The TensorFlow binding has not been built yet. Run 'npm run setup'.");
   }
   try {
     require(bindingPath);
@@ -38,7 +38,7 @@ function checkBinding(): void {
     throw new Error(
       `The TensorFlow binding does not load (${messageOf(error)}). ` +
         'It was built for another Python environment or machine, or that environment is gone. ' +
-        "Run 'npm run setup', which builds it anew.",
+        "Run 'npm run setup' to build it again.",
     );
   }
 }

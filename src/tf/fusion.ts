@@ -1,27 +1,26 @@
-/**
- * Ops done better than by TensorFlow's op of the same name, on CPUs with oneDNN.
- */
+/** Ops that run faster than TensorFlow's op of the same name, on CPUs. */
 import {
   attribute,
-  backend,
   castHandle,
   DType,
   free,
   type Handle,
+  listHandle,
   type OpAttribute,
+  type Pending,
   runOp,
   scalarHandle,
 } from './native';
 import { fastestOp, oneDnnAttributes } from './onednn';
 
 /**
- * A convolution that has not run yet. tfjs's layers convolve and then add a bias; oneDNN does both in one
- * pass, so a convolution waits to see whether a bias follows. Whoever wants its plain result runs it.
+ * A convolution that has not run yet. tfjs's layers convolve and then add a bias. oneDNN does both in one pass,
+ * so a convolution waits to see whether a bias follows. `run` gives its plain result.
  */
-export class PendingConvolution {
+export class PendingConvolution implements Pending {
   private readonly inputs: Handle[];
 
-  /** Holds on to the two inputs, whoever frees theirs. `attributes` are for the type `dtype`. */
+  /** The inputs remain the caller's, who may free them at once. `attributes` are for the type `dtype`. */
   constructor(
     private readonly attributes: OpAttribute[],
     inputs: Handle[],
@@ -36,10 +35,8 @@ export class PendingConvolution {
   }
 
   runWithBias(bias: Handle): Handle {
-    return runOp('_MklNativeConv2DWithBias', oneDnnAttributes(this.attributes), [
-      ...this.inputs,
-      bias,
-    ])[0];
+    const attributes = oneDnnAttributes(this.attributes);
+    return runOp('_MklNativeConv2DWithBias', attributes, [...this.inputs, bias])[0];
   }
 
   release(): void {
@@ -47,7 +44,7 @@ export class PendingConvolution {
   }
 }
 
-/** The output's shape where a convolution may wait: [batch, height, width, channels], plain padding. */
+/** The output shape [batch, height, width, channels] of a convolution that may wait; undefined for others. */
 export function deferredShape(
   attributes: OpAttribute[],
   x: number[],
@@ -68,15 +65,14 @@ export function deferredShape(
 }
 
 /**
- * ReLU and its gradient in a 16-bit float type, on the bits as whole numbers: both types keep the sign in
- * the top bit, so that a float is positive where its bits are. TensorFlow's own goes through float32 for
- * each element and takes two to four times as long.
+ * ReLU or its gradient in a 16-bit float type, on the bits as integers: both types keep the sign in the top
+ * bit, so a float is positive if its bits are. TensorFlow's own op converts each element to float32 and takes
+ * two to four times as long.
  */
 export function reluOnBits(name: string, dtype: number, inputs: Handle[]): Handle {
-  const int16 = 5;
-  const bits = inputs.map((handle) => bitcast(handle, dtype, int16));
-  const [result] = runOp(name, [attribute.type('T', int16)], bits);
-  const floats = bitcast(result, int16, dtype);
+  const bits = inputs.map((handle) => bitcast(handle, dtype, DType.int16));
+  const [result] = runOp(name, [attribute.type('T', DType.int16)], bits);
+  const floats = bitcast(result, DType.int16, dtype);
   free(...bits, result);
   return floats;
 }
@@ -85,29 +81,22 @@ function bitcast(handle: Handle, from: number, to: number): Handle {
   return runOp('Bitcast', [attribute.type('T', from), attribute.type('type', to)], [handle])[0];
 }
 
-/** The sum over all axes but the last of `shape`, in a 16-bit float type: a product with ones, summed in float32. */
+/** The sum over all axes of `shape` but the last, in a 16-bit float type. A product with ones sums in float32. */
 export function biasGradient(dy: Handle, shape: number[], dtype: number): Handle {
   const channels = shape[shape.length - 1];
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
   const flat = reshape(dy, [rows, channels], dtype);
-  const fill = [sizes([1, rows]), scalarHandle(1)];
-  const [high] = runOp(
-    'Fill',
-    [attribute.type('T', DType.float32), attribute.type('index_type', DType.int32)],
-    fill,
-  );
+  const fill = [listHandle([1, rows]), scalarHandle(1)];
+  const types = [attribute.type('T', DType.float32), attribute.type('index_type', DType.int32)];
+  const [high] = runOp('Fill', types, fill);
   const ones = castHandle(high, DType.float32, dtype);
-  const product = [attribute.bool('transpose_a', false), attribute.bool('transpose_b', false)];
-  const [sum] = runOp(...fastestOp('MatMul', [attribute.type('T', dtype), ...product]), [
-    ones,
-    flat,
-  ]);
+  const [sum] = runOp(...fastestOp('MatMul', productAttributes(dtype)), [ones, flat]);
   const gradient = reshape(sum, [channels], dtype);
   free(flat, ...fill, high, ones, sum);
   return gradient;
 }
 
-/** A row [1, 1, k] times a matrix [1, k, n] by TensorFlow's two-dimensional product, twice as fast. */
+/** A row [1, 1, k] times a matrix [1, k, n]. TensorFlow's two-dimensional product is twice as fast. */
 export function rowTimesMatrix(
   row: Handle,
   matrix: Handle,
@@ -115,31 +104,27 @@ export function rowTimesMatrix(
   transposed: boolean,
 ): Handle {
   const [, height, width] = shape;
-  const inner = transposed ? width : height;
+  const [inner, outer] = transposed ? [width, height] : [height, width];
   const flat = [
     reshape(row, [1, inner], DType.float32),
     reshape(matrix, [height, width], DType.float32),
   ];
-  const [product] = runOp(
-    'MatMul',
-    [
-      attribute.type('T', DType.float32),
-      attribute.bool('transpose_a', false),
-      attribute.bool('transpose_b', transposed),
-    ],
-    flat,
-  );
-  const result = reshape(product, [1, 1, transposed ? height : width], DType.float32);
+  const [product] = runOp('MatMul', productAttributes(DType.float32, transposed), flat);
+  const result = reshape(product, [1, 1, outer], DType.float32);
   free(...flat, product);
   return result;
 }
 
-function sizes(values: number[]): Handle {
-  return backend().binding.createTensor([values.length], DType.int32, Int32Array.from(values));
+function productAttributes(dtype: number, transposed = false): OpAttribute[] {
+  return [
+    attribute.type('T', dtype),
+    attribute.bool('transpose_a', false),
+    attribute.bool('transpose_b', transposed),
+  ];
 }
 
 export function reshape(handle: Handle, shape: number[], dtype: number): Handle {
-  const size = sizes(shape);
+  const size = listHandle(shape);
   const attributes = [attribute.type('T', dtype), attribute.type('Tshape', DType.int32)];
   const [result] = runOp('Reshape', attributes, [handle, size]);
   free(size);

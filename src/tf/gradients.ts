@@ -1,17 +1,17 @@
 /**
- * Gradients that TensorFlow has an op for and tfjs does not use.
+ * Gradients by ops that TensorFlow has and tfjs does not use.
  *
- * tfjs makes ReLU's gradient of six ops, sums a bias's gradient with a general reduction, and uses
- * TensorFlow's generic gradient of max-pooling, which is ten times slower than oneDNN's.
+ * tfjs needs six ops for ReLU's gradient, sums a bias's gradient with a general reduction, and uses TensorFlow's
+ * generic gradient of max-pooling, which is ten times slower than oneDNN's.
  */
-import { followingType } from './autocast';
+import { followingType } from './entries';
 import { tf } from './load';
 import { attribute, backend, DType, type OpAttribute, runTensorOp } from './native';
 import { hasOneDnn } from './onednn';
 
 const FLOAT = attribute.type('T', DType.float32);
 
-/** Puts these gradients in the place of tfjs's. Called once, when TensorFlow is loaded. */
+/** Replaces tfjs's gradients. Called once, when TensorFlow is loaded. */
 export function installGradients(): void {
   replaceGradient({
     kernelName: 'Relu',
@@ -44,7 +44,7 @@ export function installGradients(): void {
   if (hasOneDnn(DType.float32)) replaceMaxPooling();
 }
 
-/** Whether the gradient itself is to have a gradient: ops run by name are not on tfjs's tape. */
+/** Whether the gradient itself is being differentiated: tfjs's tape does not record ops run by name. */
 function isDifferentiated(): boolean {
   return tf.engine().state.gradientDepth > 0;
 }
@@ -55,8 +55,8 @@ function replaceGradient(config: tf.GradConfig): void {
 }
 
 /**
- * Max-pooling by oneDNN, forward and gradient. The gradient needs the workspace that the forward pass
- * fills; that pass is run again for it, which costs less than keeping workspaces would complicate.
+ * Max-pooling by oneDNN, forward and gradient. The gradient needs the workspace that the forward pass fills. We
+ * run that pass again for it: it is cheap, and keeping workspaces is not simple.
  */
 function replaceMaxPooling(): void {
   replaceKernel('MaxPool', ({ x }, attrs) => {

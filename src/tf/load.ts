@@ -1,4 +1,4 @@
-/** Loads tfjs on TensorFlow, after `binding.ts` has made sure that it can be. */
+/** Loads tfjs on TensorFlow, after `binding.ts` has prepared the process. */
 import './binding';
 import * as tf from '@tensorflow/tfjs-node-gpu';
 

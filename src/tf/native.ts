@@ -1,16 +1,23 @@
 /**
  * TensorFlow beneath tfjs: any op, by name, on handles.
  *
- * tfjs-node's backend keeps, for each tensor's data, a handle of TensorFlow's (a number). Handles got from
- * `runOp` belong to the caller until they are freed or given to a tensor.
+ * A handle is a number that stands for a tensor inside TensorFlow. tfjs-node's backend keeps one for each
+ * tensor's data. A handle returned by `runOp` belongs to the caller, who frees it or gives it to a tensor.
  */
-import type { PendingConvolution } from './fusion';
 import { tf } from './load';
+import type { Tuning } from './tuning';
 
 export type Handle = number;
 
 /** TensorFlow's numbers for data types (tensorflow/core/framework/types.proto). */
-export const DType = { float32: 1, int32: 3, bfloat16: 14, float16: 19, resource: 20 } as const;
+export const DType = {
+  float32: 1,
+  int32: 3,
+  int16: 5,
+  int64: 9,
+  bfloat16: 14,
+  float16: 19,
+} as const;
 
 export interface OpAttribute {
   name: string;
@@ -24,20 +31,29 @@ interface TensorMetadata {
   dtype: number;
 }
 
-/** What tfjs-node keeps of a tensor's data; `low` is ours, see `autocast.ts`. */
+/** A convolution that has not run yet; see `fusion.ts`. */
+export interface Pending {
+  readonly dtype: number;
+  run(): Handle;
+  runWithBias(bias: Handle): Handle;
+  /** Frees the inputs. */
+  release(): void;
+}
+
+/** What tfjs-node keeps of a tensor's data. The optional fields are ours; see `entries.ts`. */
 export interface DataEntry {
   shape: number[];
   dtype: number;
   values: unknown;
-  /** -1 where there is none (yet). */
+  /** The float32 handle, or -1 if there is none yet. */
   id: Handle;
   refCount: number;
+  /** The handle in low precision, and its type. */
+  low?: Handle;
+  lowType?: number;
   /** Whether the value was computed in low precision: then `id` is the copy, else `low` is. */
   bornLow?: boolean;
-  low?: Handle;
-  /** A convolution whose result nobody has asked for yet. */
-  pending?: PendingConvolution;
-  lowType?: number;
+  pending?: Pending;
 }
 
 export interface Backend {
@@ -66,9 +82,11 @@ export interface Backend {
   ): tf.Tensor[];
   readSync(dataId: object): unknown;
   disposeData(dataId: object, force?: boolean): boolean;
+  /** Ours. */
+  tuning: Tuning;
 }
 
-/** The running backend, seen as what it is. */
+/** tfjs-node's backend, with the methods that its own type hides. */
 export function backend(): Backend {
   return tf.backend() as unknown as Backend;
 }
@@ -83,7 +101,12 @@ export const attribute = {
   shape: (name: string, value: number[]): OpAttribute => ({ name, type: 5, value }),
 };
 
-/** Runs an op on handles. The handles it returns are the caller's. */
+/** The same attributes for an op on another type. */
+export function withType(attributes: OpAttribute[], dtype: number): OpAttribute[] {
+  return attributes.map((each) => (each.name === 'T' ? attribute.type('T', dtype) : each));
+}
+
+/** Runs an op on handles. The caller owns the handles returned. */
 export function runOp(
   name: string,
   attributes: OpAttribute[],
@@ -95,7 +118,7 @@ export function runOp(
     .map(({ id }) => id);
 }
 
-/** Runs an op on tensors; the tensor it returns follows tfjs's rules (tidy, dispose). */
+/** Runs an op on tensors. The tensor returned follows tfjs's rules (tidy, dispose). */
 export function runTensorOp(
   name: string,
   attributes: OpAttribute[],
@@ -123,58 +146,26 @@ export function scalarHandle(value: number): Handle {
   return backend().binding.createTensor([], DType.float32, new Float32Array([value]));
 }
 
-/**
- * A variable of TensorFlow's own: its updates happen in place, by ops made for optimizers.
- * Not seen by tfjs and not counted in `numTensors`; `dispose` frees it.
- */
-export class ResourceVariable {
-  private static made = 0;
-  readonly handle: Handle;
-
-  constructor(readonly shape: number[]) {
-    [this.handle] = runOp(
-      'VarHandleOp',
-      [
-        attribute.type('dtype', DType.float32),
-        attribute.shape('shape', shape),
-        attribute.string('shared_name', `variable-${ResourceVariable.made++}`),
-        attribute.string('container', ''),
-      ],
-      [],
-    );
-  }
-
-  /** Takes the value of a float32 handle of the same shape; the memory is shared until one is changed. */
-  assign(value: Handle): void {
-    runOp('AssignVariableOp', [attribute.type('dtype', DType.float32)], [this.handle, value], 0);
-  }
-
-  /** The value now, as a handle of the caller's. Later updates do not change it. */
-  read(): Handle {
-    return runOp('ReadVariableOp', [attribute.type('dtype', DType.float32)], [this.handle])[0];
-  }
-
-  /** A copy of the value on the host. */
-  values(): Float32Array {
-    const handle = this.read();
-    const values = Float32Array.from(backend().binding.tensorDataSync(handle));
-    free(handle);
-    return values;
-  }
-
-  setValues(values: Float32Array): void {
-    const handle = backend().binding.createTensor(this.shape, DType.float32, values);
-    this.assign(handle);
-    free(handle);
-  }
-
-  dispose(): void {
-    runOp('DestroyResourceOp', [attribute.bool('ignore_lookup_error', true)], [this.handle], 0);
-    free(this.handle);
-  }
+/** A list of int32 as a handle: a shape, say. */
+export function listHandle(values: number[]): Handle {
+  return backend().binding.createTensor([values.length], DType.int32, Int32Array.from(values));
 }
 
-/** The float32 handle of a tensor's data, which stays the tensor's. */
+/** The float32 handle of a tensor's data. It stays the tensor's. */
 export function handleOf(tensor: tf.Tensor): Handle {
   return backend().getInputTensorIds([tensor])[0];
+}
+
+/** ‖a − b‖ / ‖b‖ of two float32 handles. */
+export function relativeError(a: Handle, b: Handle): number {
+  const float = [attribute.type('T', DType.float32)];
+  const [difference] = runOp('Sub', float, [a, b]);
+  const [distance, size] = [difference, b].map((handle) => {
+    const [halfSquare] = runOp('L2Loss', float, [handle]);
+    const value = Math.sqrt(2 * backend().binding.tensorDataSync(halfSquare)[0]);
+    free(halfSquare);
+    return value;
+  });
+  free(difference);
+  return distance / size;
 }

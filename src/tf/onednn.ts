@@ -1,10 +1,10 @@
 /**
- * oneDNN's ops, which TensorFlow has beside its own on x86 CPUs, under other names.
+ * oneDNN's ops, which TensorFlow has next to its own on x86 CPUs, under other names.
  *
- * TensorFlow takes oneDNN's for all ops where the processor has instructions made for networks (AVX-512 VNNI,
- * AMX …), and for none elsewhere. Neither is best: on a processor with AVX2 only, oneDNN is up to four times
- * faster in input gradients and matrix products, and slower in filter gradients (`npm run bench -- --ops` measures both).
- * So ops are named here.
+ * TensorFlow uses oneDNN for all ops if the processor has instructions made for networks (AVX-512 VNNI,
+ * AMX …), and for none otherwise. Neither is best. With AVX2 only, oneDNN is up to four times faster in input
+ * gradients and matrix products, but slower in filter gradients (`npm run bench -- --ops` measures both).
+ * So we choose op by op.
  */
 import {
   attribute,
@@ -14,7 +14,9 @@ import {
   free,
   type Handle,
   type OpAttribute,
+  relativeError,
   runOp,
+  withType,
 } from './native';
 import { hasInstructions } from './processor';
 
@@ -27,23 +29,31 @@ export const TWINS: Record<string, string> = {
   BatchMatMulV2: '_MklBatchMatMulV2',
 };
 
-/** An op under the name by which it is fastest here, with the attributes that the op of that name knows. */
+/** The fastest op here that does what `name` does, with its attributes. `isThin`: see the function below. */
 export function fastestOp(
   name: string,
   attributes: OpAttribute[],
   isThin = false,
-): [string, OpAttribute[]] {
+): [name: string, attributes: OpAttribute[]] {
   const twin = TWINS[name];
   const dtype = twin && (attributes.find((each) => each.name === 'T')?.value as number);
   if (!dtype || !hasOneDnn(dtype) || attributes.some(({ value }) => value === 'EXPLICIT')) {
     return [name, attributes];
   }
-  // Of a few channels, as in the first layer, TensorFlow's own makes nothing of the vector units.
   const isOwnFaster = name === 'Conv2DBackpropFilter' && !isThin && !hasInstructions('avx512f');
   return isOwnFaster ? [name, attributes] : [twin, oneDnnAttributes(attributes)];
 }
 
-/** The attributes of TensorFlow's op that oneDNN's op knows, and the one that all of oneDNN's need. */
+/**
+ * Whether this is the filter gradient of a convolution over a few channels, as in a network's first layer.
+ * TensorFlow's own op hardly uses the vector units there. Low precision leaves its units half empty:
+ * for AlexNet's conv1 float32 takes 28 ms and bfloat16 46.
+ */
+export function isThin(name: string, [x]: readonly (readonly number[])[]): boolean {
+  return name === 'Conv2DBackpropFilter' && x[3] < 8;
+}
+
+/** The attributes that oneDNN's op takes, made from those of TensorFlow's own. */
 export function oneDnnAttributes(attributes: OpAttribute[]): OpAttribute[] {
   const known = attributes.filter(
     ({ name }) => name !== 'use_cudnn_on_gpu' && name !== 'explicit_paddings',
@@ -51,58 +61,47 @@ export function oneDnnAttributes(attributes: OpAttribute[]): OpAttribute[] {
   return [...known, attribute.string('_kernel', 'MklNameChangeOp')];
 }
 
-const available = new Map<number, boolean>();
-
-/** Whether oneDNN computes in this type here: tried once, a convolution with bias against TensorFlow's own. */
+/** Whether oneDNN's ops work in this type here. Tried once. */
 export function hasOneDnn(dtype: number): boolean {
-  let has = available.get(dtype);
+  const { isUsingGpuDevice, tuning } = backend();
+  let has = tuning.oneDnn.get(dtype);
   if (has === undefined) {
-    has = process.arch === 'x64' && !backend().isUsingGpuDevice && tryOneDnn(dtype);
-    available.set(dtype, has);
+    has = process.arch === 'x64' && !isUsingGpuDevice && tryOneDnn(dtype);
+    tuning.oneDnn.set(dtype, has);
   }
   return has;
 }
 
+/** Runs a convolution with bias and compares it with TensorFlow's own in float32. */
 function tryOneDnn(dtype: number): boolean {
-  const { binding } = backend();
-  const make = (shape: number[], values: number[]) => {
-    const high = binding.createTensor(shape, DType.float32, Float32Array.from(values));
-    if (dtype === DType.float32) return high;
-    const low = castHandle(high, DType.float32, dtype);
-    free(high);
-    return low;
+  const made: Handle[] = [];
+  const keep = (handle: Handle): Handle => {
+    made.push(handle);
+    return handle;
   };
-  const ramp = (length: number) => Array.from({ length }, (_, i) => (i % 7) - 3);
-  const inputs = [make([1, 4, 4, 8], ramp(128)), make([3, 3, 8, 8], ramp(576))];
-  const bias = make([8], ramp(8));
-  const attributes = [
-    attribute.type('T', dtype),
+  const ramp = (shape: number[]) => {
+    const length = shape.reduce((a, b) => a * b);
+    const values = Float32Array.from({ length }, (_, i) => (i % 7) - 3);
+    return keep(backend().binding.createTensor(shape, DType.float32, values));
+  };
+  const float = [
+    attribute.type('T', DType.float32),
     attribute.int('strides', [1, 1, 1, 1]),
     attribute.string('padding', 'SAME'),
     attribute.string('data_format', 'NHWC'),
     attribute.int('dilations', [1, 1, 1, 1]),
   ];
-  const results: Handle[] = [];
   try {
-    const fused = oneDnnAttributes(attributes);
-    results.push(...runOp('_MklNativeConv2DWithBias', fused, [...inputs, bias]));
-    results.push(...runOp('Conv2D', attributes, inputs));
-    results.push(...runOp('Add', [attribute.type('T', dtype)], [results[1], bias]));
-    const [together, , apart] = results.map((handle) => read(handle, dtype));
-    return together.every(
-      (value, i) => Math.abs(value - apart[i]) <= 0.02 * Math.abs(apart[i]) + 1,
-    );
+    const [x, filter, bias] = [[1, 4, 4, 8], [3, 3, 8, 8], [8]].map(ramp);
+    const convolved = keep(runOp('Conv2D', float, [x, filter])[0]);
+    const want = keep(runOp('Add', float.slice(0, 1), [convolved, bias])[0]);
+    const inputs = [x, filter, bias].map((each) => keep(castHandle(each, DType.float32, dtype)));
+    const attributes = oneDnnAttributes(withType(float, dtype));
+    const fused = keep(runOp('_MklNativeConv2DWithBias', attributes, inputs)[0]);
+    return relativeError(keep(castHandle(fused, dtype, DType.float32)), want) < 0.02;
   } catch {
     return false;
   } finally {
-    free(...inputs, bias, ...results);
+    free(...made);
   }
-}
-
-function read(handle: Handle, dtype: number): Float32Array {
-  if (dtype === DType.float32) return Float32Array.from(backend().binding.tensorDataSync(handle));
-  const high = castHandle(handle, dtype, DType.float32);
-  const values = Float32Array.from(backend().binding.tensorDataSync(high));
-  free(high);
-  return values;
 }

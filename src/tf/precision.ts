@@ -1,19 +1,19 @@
 /** What `--precision auto` stands for. */
-import { autocast, type Precision } from './autocast';
+import { autocast } from './autocast';
 import { tf } from './load';
 import { backend } from './native';
 import { hasInstructions } from './processor';
-
-let fastest: Precision | undefined;
+import type { Precision } from './tuning';
 
 /**
- * The precision that `auto` stands for: bfloat16 where this machine is clearly faster in it, else float32.
- * On an x86 processor the instructions that it has tell, so that the answer is the same every time;
- * elsewhere a convolution is measured, once.
+ * The precision that `auto` stands for: bfloat16 if this machine is clearly faster in it, else float32.
+ * An x86 processor lists its instructions, so the answer is always the same there. Elsewhere a convolution is
+ * timed, once.
  */
 export function fastestPrecision(): Precision {
-  fastest ??= knownPrecision() ?? measuredPrecision();
-  return fastest;
+  const { tuning } = backend();
+  tuning.fastest ??= knownPrecision() ?? measuredPrecision();
+  return tuning.fastest;
 }
 
 function knownPrecision(): Precision | undefined {
@@ -21,12 +21,12 @@ function knownPrecision(): Precision | undefined {
   return hasInstructions('amx_bf16', 'avx512_bf16') ? 'bfloat16' : 'float32';
 }
 
-/** Which precision convolves clearly faster here. */
+/** The precision that convolves clearly faster here. */
 export function measuredPrecision(): Precision {
   return tf.tidy(() => {
     const x: tf.Tensor4D = tf.ones([32, 13, 13, 256]);
     const filter: tf.Tensor4D = tf.ones([3, 3, 256, 256]);
-    const seconds = (precision: Precision) => {
+    const milliseconds = (precision: Precision) => {
       const times = Array.from({ length: 5 }, () => {
         const started = performance.now();
         const y = autocast(precision, () => tf.conv2d(x, filter, 1, 'same'));
@@ -36,7 +36,7 @@ export function measuredPrecision(): Precision {
       return Math.min(...times);
     };
     try {
-      return seconds('float32') > 1.2 * seconds('bfloat16') ? 'bfloat16' : 'float32';
+      return milliseconds('float32') > 1.2 * milliseconds('bfloat16') ? 'bfloat16' : 'float32';
     } catch {
       return 'float32'; // this device does not convolve in bfloat16 at all
     }

@@ -1,14 +1,14 @@
 import fs from 'node:fs';
+import { backend } from './native';
 
-let flags: Set<string> | undefined;
-
-/** Whether the processor says that it has one of these instruction sets, by Linux's names; false elsewhere. */
+/** Whether the processor has any of these instruction sets, as Linux names them. False on other systems. */
 export function hasInstructions(...names: string[]): boolean {
-  flags ??= readFlags();
-  return names.some((name) => flags!.has(name));
+  const { tuning } = backend();
+  tuning.instructions ??= readInstructions();
+  return names.some((name) => tuning.instructions!.has(name));
 }
 
-function readFlags(): Set<string> {
+function readInstructions(): Set<string> {
   const file = '/proc/cpuinfo';
   if (process.arch !== 'x64' || !fs.existsSync(file)) return new Set();
   const line = fs.readFileSync(file, 'utf8').match(/^flags\s*:(.*)$/m);

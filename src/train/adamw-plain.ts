@@ -2,17 +2,17 @@ import { tf } from '../tf/index';
 import { type AdamWOptions, adamWSettings } from './adamw';
 
 /**
- * AdamW (Loshchilov, Hutter 2019), to the letter of PyTorch's `torch.optim.AdamW` and its defaults:
+ * AdamW (Loshchilov, Hutter 2019), exactly as PyTorch's `torch.optim.AdamW` with its defaults:
  *
  *     w ← w · (1 − lr · decay)
  *     m ← β₁ m + (1 − β₁) g          v ← β₂ v + (1 − β₂) g²
  *     w ← w − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
  *
- * This is the formula written in tfjs's own operations, a dozen passes over all weights. `AdamW` does the
- * same in one, and is what training uses; this one is here to read, and to hold the other against.
+ * This version is here to read, and to test the other one against. It makes a dozen passes over all weights;
+ * training uses `AdamW`, which computes the same in one.
  */
 export class PlainAdamW {
-  /** Updates made so far: t. */
+  /** Steps made so far: t. */
   steps = 0;
   private readonly settings: Required<AdamWOptions>;
   private readonly moments = new Map<string, { first: tf.Variable; second: tf.Variable }>();
@@ -21,7 +21,7 @@ export class PlainAdamW {
     this.settings = adamWSettings(options);
   }
 
-  /** Updates `variables` in place. `gradients` has one for each, by name; the caller keeps them. */
+  /** Updates `variables` in place. `gradients` are by variable name; the caller disposes them. */
   step(variables: tf.Variable[], gradients: tf.NamedTensorMap): void {
     const { learningRate, weightDecay, beta1, beta2, epsilon } = this.settings;
     this.steps++;
@@ -35,8 +35,8 @@ export class PlainAdamW {
         first.assign(first.mul(beta1).add(gradient.mul(1 - beta1)));
         second.assign(second.mul(beta2).add(gradient.square().mul(1 - beta2)));
         const denominator = second.div(correction2).sqrt().add(epsilon);
-        const update = first.mul(learningRate / correction1).div(denominator);
-        variable.assign(variable.mul(1 - learningRate * weightDecay).sub(update));
+        const change = first.mul(learningRate / correction1).div(denominator);
+        variable.assign(variable.mul(1 - learningRate * weightDecay).sub(change));
       });
     }
   }

@@ -1,3 +1,4 @@
+import { check, nonNegativeNumber, positiveNumber } from '../checks';
 import { InputError } from '../errors';
 import {
   assignHandle,
@@ -14,38 +15,37 @@ import {
 
 export interface AdamWOptions {
   learningRate?: number;
-  /** Decoupled: taken from the weights themselves, not through the gradient. */
+  /** Decoupled: it shrinks the weights themselves and does not go through the gradient. */
   weightDecay?: number;
   beta1?: number;
   beta2?: number;
   epsilon?: number;
 }
 
-/** The options with PyTorch's defaults filled in. Throws InputError for values out of range. */
+/** Fills in PyTorch's defaults. Throws InputError for values out of range. */
 export function adamWSettings(options: AdamWOptions): Required<AdamWOptions> {
   const { learningRate = 1e-3, weightDecay = 0.01 } = options;
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
-  if (!(learningRate > 0))
-    throw new InputError(`learning rate is ${learningRate}, want more than 0`);
-  if (!(weightDecay >= 0)) throw new InputError(`weight decay is ${weightDecay}, want 0 or more`);
+  check(positiveNumber, learningRate, 'learningRate');
+  check(nonNegativeNumber, weightDecay, 'weightDecay');
   return { learningRate, weightDecay, beta1, beta2, epsilon };
 }
 
-/** What an `AdamW` has to remember between two processes. */
+/** What a checkpoint keeps of an `AdamW`. */
 export interface AdamWState {
   steps: number;
   /** By variable name. */
   moments: Record<string, Moments>;
 }
 
-/** The running means of a variable's gradient and of its square: copies on the host, made when asked for. */
+/** The running means of a variable's gradient and of its square. The functions copy them to the host. */
 export interface Moments {
   length: number;
   first(): Float32Array;
   second(): Float32Array;
 }
 
-/** TensorFlow's variables for one of tfjs's: its weights while they are updated, and its two moments. */
+/** TensorFlow's own variables behind one of tfjs's: the weights during a step, and the two moments. */
 interface Slots {
   weights: ResourceVariable;
   first: ResourceVariable;
@@ -53,22 +53,20 @@ interface Slots {
 }
 
 /**
- * AdamW (Loshchilov, Hutter 2019) as PyTorch's `torch.optim.AdamW`, with its defaults; the formula stands
- * in `adamw-plain.ts`. Each variable is updated in one pass, in place, by TensorFlow's ResourceApplyAdam,
- * after a multiplication for the decay.
+ * AdamW (Loshchilov, Hutter 2019) with PyTorch's defaults; `adamw-plain.ts` spells the formula out. Each
+ * variable takes a multiplication for the decay and one pass of TensorFlow's ResourceApplyAdam, in place.
  *
- * TensorFlow adds epsilon before the second moment's bias is corrected and PyTorch after it, so it is
- * given ε · √(1 − β₂ᵗ). And TensorFlow corrects the bias in float32, where 1 − β₂ᵗ is off by 1e-5 in the first
- * steps: so it gets β₁ᵗ = β₂ᵗ = 0, and a learning rate that holds the correction. Moments are kept by variable
- * name. `dispose` frees them.
+ * Two details make the numbers equal PyTorch's. TensorFlow adds ε before it corrects the second moment's bias,
+ * PyTorch after: so it is given ε · √(1 − β₂ᵗ). And TensorFlow computes the bias correction in float32, where
+ * 1 − β₂ᵗ is off by 1e-5 in the first steps: so it is given β₁ᵗ = β₂ᵗ = 0 and a corrected learning rate.
  */
 export class AdamW {
   learningRate: number;
-  /** Updates made so far: t. */
+  /** Steps made so far: t. */
   steps = 0;
   private readonly settings: Required<AdamWOptions>;
   private readonly slots = new Map<string, Slots>();
-  /** The numbers of the step that is under way, as ResourceApplyAdam takes them. */
+  /** The arguments of ResourceApplyAdam for the step under way. */
   private scalars: Handle[] = [];
   private decay?: Handle;
 
@@ -77,19 +75,19 @@ export class AdamW {
     this.learningRate = this.settings.learningRate;
   }
 
-  /** Updates `variables` in place. `gradients` has one for each, by name; the caller keeps them. */
+  /** Updates `variables` in place. `gradients` are by variable name; the caller disposes them. */
   step(variables: tf.Variable[], gradients: tf.NamedTensorMap): void {
     const absent = variables.find(({ name }) => !gradients[name]);
     if (absent) throw new Error(`no gradient for ${absent.name}`);
     this.beginStep();
-    for (const variable of variables) this.update(variable, gradients[variable.name]);
+    for (const variable of variables) this.stepVariable(variable, gradients[variable.name]);
   }
 
-  /** The same a variable at a time: once `beginStep`, then `update` for each, in any order. */
+  /** The same one variable at a time: call `beginStep` once, then `stepVariable` for each, in any order. */
   beginStep(): void {
     const { weightDecay, beta1, beta2, epsilon } = this.settings;
     this.steps++;
-    // The moments are averages by TensorFlow's β, which is a float32.
+    // TensorFlow's β is a float32.
     const correction1 = 1 - Math.fround(beta1) ** this.steps;
     const root2 = Math.sqrt(1 - Math.fround(beta2) ** this.steps);
     const rate = (this.learningRate * root2) / correction1;
@@ -98,9 +96,9 @@ export class AdamW {
     this.scalars = [0, 0, rate, beta1, beta2, epsilon * root2].map(scalarHandle);
   }
 
-  /** Updates one variable in place, as part of the step that `beginStep` began. The caller keeps `gradient`. */
-  update(variable: tf.Variable, gradient: tf.Tensor): void {
-    if (this.decay === undefined) throw new Error('beginStep comes before update');
+  /** Updates one variable in place. The caller disposes `gradient`. */
+  stepVariable(variable: tf.Variable, gradient: tf.Tensor): void {
+    if (this.decay === undefined) throw new Error('call beginStep before stepVariable');
     const { weights, first, second } = this.slotsOf(variable);
     const [decayed] = runOp('Mul', [FLOAT], [handleOf(variable), this.decay]);
     weights.assign(decayed);
@@ -114,7 +112,7 @@ export class AdamW {
     assignHandle(variable, weights.read());
   }
 
-  /** Everything that the next update depends on. Ask for the moments before the next update. */
+  /** Everything that later steps depend on. Read the moments before the next step. */
   get state(): AdamWState {
     const moments: AdamWState['moments'] = {};
     for (const [name, { first, second }] of this.slots) {
@@ -124,8 +122,8 @@ export class AdamW {
     return { steps: this.steps, moments };
   }
 
-  /** Goes on from a state. Throws InputError when it does not fit `variables`, and then changes nothing. */
-  restore(state: AdamWState, variables: tf.Variable[]): void {
+  /** Continues from `state`. Throws InputError, and changes nothing, if it does not fit `variables`. */
+  loadState(state: AdamWState, variables: tf.Variable[]): void {
     if (state.steps === 0) {
       this.dispose();
       this.steps = 0;

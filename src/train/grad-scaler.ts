@@ -1,27 +1,27 @@
 import { InputError } from '../errors';
 import { attribute, DType, runTensorOp, tf } from '../tf/index';
+import type { AdamW } from './adamw';
 
 export interface GradScalerOptions {
   initialScale?: number;
   growthFactor?: number;
   backoffFactor?: number;
-  /** Updates without overflow after which the scale grows. */
+  /** Steps without overflow after which the scale grows. */
   growthInterval?: number;
 }
 
-/** What a `GradScaler` has to remember between two processes. */
+/** What a checkpoint keeps of a `GradScaler`. */
 export interface GradScalerState {
   scale: number;
-  /** Updates without overflow since the scale last changed. */
+  /** Steps without overflow since the scale last changed. */
   growthTracker: number;
 }
 
 /**
- * The loss scale of float16 training (Micikevicius et al. 2018), as PyTorch's `torch.amp.GradScaler`, with
- * its defaults. float16 cannot hold numbers below 6·10⁻⁸, and gradients are often smaller: so the loss is
- * multiplied by `scale`, the gradients with it, and they are divided by it before they are used. When they
- * overflow, the update is left out and the scale halved; after 2,000 updates in a row without overflow it is
- * doubled.
+ * The loss scale of float16 training (Micikevicius et al. 2018), as PyTorch's `torch.amp.GradScaler` with its
+ * defaults. float16 cannot hold numbers below 6·10⁻⁸, and gradients are often smaller: so the loss, and with
+ * it each gradient, is multiplied by `scale`, and the gradients are divided by it before they are used. If one
+ * overflows, the step is skipped and the scale halved; after 2,000 steps without overflow it doubles.
  */
 export class GradScaler {
   private current: GradScalerState;
@@ -48,14 +48,23 @@ export class GradScaler {
     this.growthInterval = growthInterval;
   }
 
-  /** What the loss is to be multiplied by. */
+  /** Multiply the loss by this. */
   get scale(): number {
     return this.current.scale;
   }
 
+  /** Makes the optimizer's step unless a gradient overflowed, then adapts the scale. Returns whether it was made. */
+  step(optimizer: AdamW, variables: tf.Variable[], gradients: tf.NamedTensorMap): boolean {
+    const unscaled = this.unscale(gradients);
+    if (unscaled) optimizer.step(variables, unscaled);
+    this.update(unscaled === null);
+    tf.dispose(unscaled ?? {});
+    return unscaled !== null;
+  }
+
   /**
-   * The gradients divided by the scale, or null when one of them is infinite or not a number: then the
-   * update is to be left out. The caller keeps `gradients` and disposes what is returned.
+   * The gradients divided by the scale, or null if one of them is infinite or NaN. The caller keeps
+   * `gradients` and disposes the result.
    */
   unscale(gradients: tf.NamedTensorMap): tf.NamedTensorMap | null {
     if (!Object.values(gradients).every(allFinite)) return null;
@@ -66,7 +75,7 @@ export class GradScaler {
     return unscaled;
   }
 
-  /** After each update, made or left out: adapts the scale. */
+  /** Adapts the scale after each step, made or skipped. */
   update(overflowed: boolean): void {
     const { scale, growthTracker } = this.current;
     if (overflowed) {

@@ -1,15 +1,13 @@
-import { InputError } from '../errors';
-
-/** How the learning rate changes over a training. */
+/** How the learning rate changes during a training. */
 export type Schedule = 'constant' | 'cosine';
 
 export const SCHEDULES: readonly Schedule[] = ['constant', 'cosine'];
 
-/** The share of all updates in which `cosine` rises to the full rate. */
+/** The share of all steps in which `cosine` rises to the full rate. */
 const WARM_UP = 0.05;
 
 /**
- * The learning rate of update `step`, which counts from 1 to `steps`.
+ * The learning rate of step number `step`, from 1 to `steps`.
  *
  * `cosine` rises linearly over the first twentieth, then falls along half a cosine towards 0
  * (Loshchilov, Hutter: SGDR, 2017, without restarts).
@@ -20,16 +18,9 @@ export function scheduledRate(
   step: number,
   steps: number,
 ): number {
-  switch (schedule) {
-    case 'constant':
-      return rate;
-    case 'cosine': {
-      const warmUp = Math.ceil(WARM_UP * steps);
-      if (step <= warmUp) return (rate * step) / warmUp;
-      const progress = (step - warmUp) / (steps - warmUp + 1);
-      return (rate * (1 + Math.cos(Math.PI * progress))) / 2;
-    }
-    default:
-      throw new InputError(`schedule is '${schedule}', want one of ${SCHEDULES.join(', ')}`);
-  }
+  if (schedule === 'constant') return rate;
+  const warmUp = Math.ceil(WARM_UP * steps);
+  if (step <= warmUp) return (rate * step) / warmUp;
+  const progress = (step - warmUp) / (steps - warmUp + 1);
+  return (rate * (1 + Math.cos(Math.PI * progress))) / 2;
 }

@@ -2,9 +2,8 @@
  * Plotly figures as plain data: nothing here knows TensorFlow, Jupyter or Plotly's code.
  */
 
-import { checkList } from '../errors';
+import type { CalibrationBin, ClassReport } from '../evaluate/index';
 import type { LayerRow } from '../model/index';
-import type { CalibrationBin, ClassReport } from '../predict/index';
 import type { EpochRecord, StepRecord } from '../train/index';
 
 /** What `Plotly.newPlot` takes, and what Jupyter calls `application/vnd.plotly.v1+json`. */
@@ -18,7 +17,6 @@ const VALIDATION = '#ff7f0e';
 
 /** Loss and accuracy per epoch, training and validation: the article's two plots, side by side. */
 export function epochCurves(history: EpochRecord[], title = 'Training progress'): Figure {
-  checkList('history', history);
   const epochs = history.map(({ epoch }) => epoch);
   const percent = (value: number | null) => (value === null ? null : 100 * value);
   const hasValidation = history.some(({ valLoss }) => valLoss !== null);
@@ -72,8 +70,6 @@ export function stepCurves(
   title = 'Training, step by step',
   epochs: EpochRecord[] = [],
 ): Figure {
-  checkList('steps', steps);
-  checkList('epochs', epochs);
   const validated = epochs.filter(({ valLoss }) => valLoss !== null);
   const ends = validated.map((epoch) => epoch.steps);
   const faint = 'rgba(31, 119, 180, 0.3)';
@@ -103,7 +99,6 @@ const MAX_POINTS = 1000;
  * largest value stay, so that no spike is lost. Rounded to five digits, which no screen tells apart.
  */
 export function thinned(values: readonly number[]): [number[], number[]] {
-  checkList('values', values);
   const stretch = Math.max(1, Math.ceil((2 * values.length) / MAX_POINTS));
   const kept: number[] = [];
   if (values.length <= MAX_POINTS) kept.push(...values.keys());
@@ -124,7 +119,6 @@ export function lossComparison(
   title: string,
   axis = 'Update of the weights',
 ): Figure {
-  checkList('curves', curves, 1);
   return {
     data: curves.map(({ name, losses }) => ({
       type: 'scatter',
@@ -143,7 +137,6 @@ export function lossComparison(
 
 /** The confusion matrix as a heat map: rows are the actual classes, columns the predicted ones. */
 export function confusionFigure(confusion: number[][], title = 'Confusion matrix'): Figure {
-  checkList('confusion', confusion);
   const classes = confusion.map((_, index) => String(index));
   // Colour by the share of the row, so that a rare class shows as clearly as a common one.
   const shares = confusion.map((row) => {
@@ -186,9 +179,6 @@ export function barFigure(
   title: string,
   axis: [string, string],
 ): Figure {
-  checkList('labels', labels);
-  checkList('values', values, labels.length);
-  checkList('axis', axis, 2);
   return {
     data: [{ type: 'bar', x: labels, y: values, marker: { color: TRAIN } }],
     layout: {
@@ -205,7 +195,6 @@ export function probabilitiesFigure(
   probabilities: number[],
   title = 'What the network sees in it',
 ): Figure {
-  checkList('probabilities', probabilities, 1);
   const best = probabilities.indexOf(Math.max(...probabilities));
   const figure = barFigure(
     probabilities.map((_, label) => String(label)),
@@ -226,7 +215,6 @@ export function probabilitiesFigure(
 
 /** Where a network's parameters, its arithmetic and its activations are: each layer's share of all. */
 export function sharesFigure(table: readonly LayerRow[], title?: string): Figure {
-  checkList('table', table, 1);
   const rows = table.filter(({ parameters }) => parameters > 0);
   const sizes = {
     Parameters: rows.map((row) => row.parameters),
@@ -256,7 +244,6 @@ export function classReportFigure(
   reports: readonly ClassReport[],
   title = 'Precision and recall of each digit',
 ): Figure {
-  checkList('reports', reports, 1);
   const figure = groupedBars(
     reports.map(({ label }) => String(label)),
     [
@@ -278,7 +265,6 @@ export function calibrationFigure(
   bins: readonly CalibrationBin[],
   title = 'Is it right as often as it says?',
 ): Figure {
-  checkList('bins', bins, 1);
   return {
     data: [
       {
@@ -338,7 +324,6 @@ function groupedBars(
 
 /** Exponential moving average with its start corrected for, as Adam's moments are. */
 export function smooth(values: number[], keep = 0.9): number[] {
-  checkList('values', values);
   let average = 0;
   return values.map((value, i) => {
     average = keep * average + (1 - keep) * value;

@@ -1,8 +1,8 @@
 /** Grids of grey images with captions, as PNG. */
 import { Jimp, loadFont } from 'jimp';
-import { checkSet, gatherPixels, type ImageSet } from '../data/index';
-import { checkList, InputError } from '../errors';
-import type { DigitStep, FeatureMaps, GreyImage } from '../predict/index';
+import { gatherPixels, type ImageSet } from '../data/index';
+import { InputError } from '../errors';
+import type { DigitStep, GreyImage } from '../image/index';
 
 // Its types stand behind an `exports` map that the kernel's TypeScript cannot follow.
 const { SANS_14_BLACK } = require('jimp/fonts') as { SANS_14_BLACK: string };
@@ -28,8 +28,6 @@ export async function imageGrid(
   indices: ArrayLike<number>,
   options: GridOptions = {},
 ): Promise<Buffer> {
-  checkList('indices', indices);
-  checkSet(set);
   const { predictions, columns = 6, size = 140 } = options;
   if (indices.length < 1) throw new InputError('an image grid needs at least one image');
   if (predictions && predictions.length !== indices.length) {
@@ -55,8 +53,6 @@ export async function imageGrid(
  * each picture, with what each step does and how large it left the picture. Returns the bytes of a PNG.
  */
 export async function stepsGrid(rows: DigitStep[][], size = 160): Promise<Buffer> {
-  checkList('rows', rows, 1);
-  for (const row of rows) checkList('a row of steps', row, 1);
   const columns = Math.max(...rows.map((row) => row.length));
   const cells = rows.flatMap((row) =>
     Array.from({ length: columns }, (_, i): Cell | undefined => {
@@ -71,14 +67,15 @@ export async function stepsGrid(rows: DigitStep[][], size = 160): Promise<Buffer
 
 /** Draws pictures without captions, as the filters of a layer. Returns the bytes of a PNG. */
 export async function tileGrid(tiles: GreyImage[], columns = 16, size = 44): Promise<Buffer> {
-  checkList('tiles', tiles, 1);
   const cells = tiles.map((tile) => ({ ...tile, frame: EDGE }));
   return drawGrid(cells, Math.min(columns, cells.length), size, 0);
 }
 
 /** Draws what each convolution answers, a row for each, as `featureMaps` gives it. Returns the bytes of a PNG. */
-export async function featureGrid(layers: FeatureMaps[], size = 72): Promise<Buffer> {
-  checkList('layers', layers, 1);
+export async function featureGrid(
+  layers: { layer: string; maps: GreyImage[] }[],
+  size = 72,
+): Promise<Buffer> {
   const columns = Math.max(...layers.map(({ maps }) => maps.length));
   const cells = layers.flatMap(({ layer, maps }) =>
     Array.from({ length: columns }, (_, i): Cell | undefined =>

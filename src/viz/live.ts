@@ -7,8 +7,8 @@
  * end the output becomes a Plotly figure as any other, so that a saved notebook holds no scripts.
  */
 import { randomUUID } from 'node:crypto';
-import type { Progress } from '../progress';
-import type { TrainOptions } from '../train/index';
+import type { Progress, ProgressListener } from '../progress';
+import { stepProgress, type TrainCallbacks } from '../train/index';
 import { type Figure, stepCurves } from './figures';
 import { escapeHtml } from './format';
 import { figureSvg } from './picture';
@@ -27,7 +27,7 @@ export interface LiveOptions {
  */
 export function showTraining(
   options: LiveOptions = {},
-): Required<Pick<TrainOptions, 'onProgress' | 'onStep' | 'onEpoch'>> {
+): Required<Pick<TrainCallbacks, 'onStep' | 'onEpoch'>> & { onProgress: ProgressListener } {
   const { title = 'Training', seconds = 5 } = options;
   const id = `training-${randomUUID()}`;
   const line = { text: '', shown: 0 };
@@ -57,18 +57,21 @@ export function showTraining(
     curves.drawn = performance.now();
   };
 
+  const onProgress = (progress: Progress) => {
+    line.text = progressLine(progress);
+    const isOver = progress.done >= progress.total;
+    if (!curves.isNew && (isOver || performance.now() - line.shown > 500)) showLine();
+  };
   return {
-    onProgress(progress: Progress) {
-      line.text = progressLine(progress);
-      const isOver = progress.done >= progress.total;
-      if (!curves.isNew && (isOver || performance.now() - line.shown > 500)) showLine();
-    },
-    onStep(history) {
+    onProgress, // of the validation; the progress of the training comes with each step
+    onStep(training) {
+      const { steps, epochs } = training.history;
+      onProgress(stepProgress(training));
       if (!curves.isNew && performance.now() - curves.drawn < 1000 * seconds) return;
-      show(stepCurves(history.steps, title, history.epochs), false);
+      show(stepCurves(steps, title, epochs), false);
     },
-    onEpoch(record, history) {
-      const isLast = history.interrupted || record.epoch === history.settings.epochs;
+    onEpoch(record, { history, settings }) {
+      const isLast = history.interrupted || record.epoch === settings.epochs;
       show(stepCurves(history.steps, title, history.epochs), isLast);
     },
   };

@@ -30,7 +30,7 @@ test('the embedded data is MNIST', () => {
   ]);
 });
 
-test('splits off the last images, as views', () => {
+test('splits off the last images without copying', () => {
   const all = loadDataset('train');
   const { train, validation } = splitValidation(all);
   expect([train.length, validation.length]).toEqual([55000, 5000]);
@@ -103,7 +103,7 @@ test.each<[string, Record<string, Buffer | string>, RegExp]>([
   expect(() => loadDataset('test', folder)).toThrow(InputError);
 });
 
-test("takes another data set of MNIST's size", () => {
+test("accepts another data set of MNIST's size", () => {
   const folder = folderOf(temporary, 'other', {
     't10k-images-idx3-ubyte': idxImages(10000, 28, 28, (i) => (i * 7) % 251),
     't10k-labels-idx1-ubyte': idxLabels(Array.from({ length: 10000 }, (_, i) => (i * 3) % 10)),

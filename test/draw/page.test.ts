@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { exportModel, holdsModel, removeModel, writePage } from '../../src/draw/index';
-import { alexnet, inputSizeOf, type LayerSpec, loadModel, saveModel } from '../../src/model/index';
+import { alexnet, inputSizeOf, type LayerSpec } from '../../src/model/index';
+import { loadModel, saveModel } from '../../src/storage/index';
 import { cli, command, expectOneLineError, root } from '../support/command';
 import { temporaryFolder } from '../support/idx';
 
@@ -19,7 +20,7 @@ async function saveSmall(folder: string, inputSize: number, seed = 1): Promise<v
   model.dispose();
 }
 
-test('the page is bundled for a browser: nothing of Node in it', async () => {
+test('the bundle has no Node code and no tfjs', async () => {
   const folder = await writePage(place('bundle'));
   expect(fs.readdirSync(folder).sort()).toEqual([
     'index.html',
@@ -31,17 +32,21 @@ test('the page is bundled for a browser: nothing of Node in it', async () => {
   for (const name of ['page.js', 'worker.js']) {
     const text = fs.readFileSync(path.join(folder, name), 'utf8');
     expect(text).not.toMatch(/node:|require\(|\bprocess\.|\bBuffer\b/);
-    expect(text.length).toBeLessThan(40_000); // and tfjs is beside it
+    expect(text.length).toBeLessThan(40_000);
   }
 });
 
-test("the page's types are right, with the browser's and without Node's", async () => {
-  const tsc = path.join('node_modules', 'typescript', 'bin', 'tsc');
-  const { code, stdout } = await command([tsc, '--project', 'src/draw/page']);
-  expect([code, stdout]).toEqual([0, '']);
-}, 120_000);
+test.each(['src/draw/page', 'src/image'])(
+  '%s compiles without types of Node',
+  async (folder) => {
+    const tsc = path.join('node_modules', 'typescript', 'bin', 'tsc');
+    const { code, stdout } = await command([tsc, '--project', folder]);
+    expect([code, stdout]).toEqual([0, '']);
+  },
+  120_000,
+);
 
-test('a model is exported in 8 bits, and again when it is newer or another', async () => {
+test('a model is exported in 8 bits, and again when it has changed', async () => {
   const [run, other, page] = ['run', 'other', 'page'].map(place);
   await saveSmall(path.join(run, 'model'), 30);
   await saveSmall(other, 40);
@@ -61,14 +66,14 @@ test('a model is exported in 8 bits, and again when it is newer or another', asy
   expect([await exportModel(run, page), await size()]).toEqual([true, 30]);
   await saveSmall(path.join(run, 'model'), 30, 3);
   expect(await exportModel(run, page)).toBe(true);
-  // An export that was cut off has no mark.
+  // An interrupted export has no source.json.
   fs.rmSync(path.join(exported, 'source.json'));
   expect(await exportModel(run, page)).toBe(true);
   removeModel(page);
   expect(holdsModel(page)).toBe(false);
 });
 
-/** Runs the command until it says where the page is; `look` is given the address, then Ctrl-C ends it. */
+/** Runs the command, calls `look` with the printed address, then presses Ctrl-C. */
 function draw(
   args: string[],
   look: (url: string) => Promise<void>,
@@ -95,7 +100,7 @@ function draw(
   });
 }
 
-test('draw serves the page with the model, and Ctrl-C ends it', async () => {
+test('npm run draw serves the page with the model until Ctrl-C', async () => {
   const output = place('served');
   const result = await draw(
     ['--model', place('other'), '--output', output, '--port', '0'],
@@ -108,7 +113,7 @@ test('draw serves the page with the model, and Ctrl-C ends it', async () => {
   expect(result.stdout).toMatch(/Open http:\/\/127\.0\.0\.1:\d+\/draw\/ in a browser/);
 }, 60_000);
 
-test('draw: bad input is one line', async () => {
+test('npm run draw reports bad input in one line', async () => {
   const output = place('bad');
   const cases: [string[], RegExp][] = [
     [['--model', place('nowhere')], /nowhere: no such folder or file/],
@@ -121,7 +126,7 @@ test('draw: bad input is one line', async () => {
   }
 }, 120_000);
 
-test('draw --help', async () => {
+test('npm run draw -- --help prints the usage', async () => {
   const { code, stdout } = await cli('draw', '--help');
   expect(code).toBe(0);
   expect(stdout).toMatch(/Usage: npm run draw -- /);

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
-import { type Site, serve } from '../../src/draw/serve';
+import { type Site, serve } from '../../src/draw/index';
 import { folderOf, temporaryFolder } from '../support/idx';
 
 const temporary = temporaryFolder();
@@ -33,7 +33,7 @@ interface Reply {
   body: string;
 }
 
-/** Asks for `path` as it stands: `fetch` would tidy it first. */
+/** Requests `path` unchanged: `fetch` would normalise it. */
 function ask(path: string, method = 'GET'): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(site.url);
@@ -100,7 +100,7 @@ test.each([
   expect([status, body]).toEqual([404, 'Not Found\n']);
 });
 
-test('a folder without its slash is sent on', async () => {
+test('a folder without its slash is redirected', async () => {
   const { status, headers } = await ask('/draw');
   expect(status).toBe(301);
   expect(new URL(headers.location ?? '', `${site.url}draw`).href).toBe(`${site.url}draw/`);
@@ -111,15 +111,15 @@ test.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])('%s is not allowed', as
   expect([status, headers.allow]).toEqual([405, 'GET, HEAD']);
 });
 
-test('only this machine is served, and a port in use is said', async () => {
+test('it listens on the loopback address, and reports a port in use', async () => {
   expect(site.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
   const port = Number(new URL(site.url).port);
   await expect(serve(folder, port)).rejects.toThrow(
-    `port ${port}: in use already. Name another with --port`,
+    `port ${port}: already in use. Choose another with --port`,
   );
 });
 
-test('closing ends connections that are kept alive', async () => {
+test('closing ends kept-alive connections', async () => {
   const other = await serve(folder, 0);
   expect((await fetch(other.url)).status).toBe(200);
   await other.close();

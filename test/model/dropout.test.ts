@@ -11,7 +11,7 @@ function masks(rate: number, seed: number, times: number): number[][] {
   );
 }
 
-test('drops at the rate and scales what it keeps', async () => {
+test('drops units at the given rate and scales the rest', async () => {
   await expectNoLeak(() => {
     const [mask] = masks(0.25, 1, 1);
     expect(new Set(mask.map((v) => v.toFixed(4)))).toEqual(new Set(['0.0000', '1.3333']));
@@ -20,7 +20,7 @@ test('drops at the rate and scales what it keeps', async () => {
   });
 });
 
-test('every call drops others, and the same calls drop the same', () => {
+test('each call drops other units, reproducibly', () => {
   const [first, second] = masks(0.5, 1, 2);
   expect(first).not.toEqual(second);
   expect(masks(0.5, 1, 2)).toEqual([first, second]);
@@ -36,7 +36,7 @@ test('does nothing outside training', () => {
   });
 });
 
-test('gradients pass where values passed', () => {
+test('gradients pass through the units that were kept', () => {
   tf.tidy(() => {
     const x = tf.ones([1000]);
     const forward = new Dropout({ rate: 0.5, seed: 3 });

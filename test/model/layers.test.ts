@@ -2,7 +2,7 @@ import { ALEXNET, layerTable, totals } from '../../src/model/index';
 
 const dimensions = { inputSize: 227, channels: 1, classes: 10 };
 
-test('AlexNet, to the number', () => {
+test('shapes, parameters and MACs of AlexNet', () => {
   const rows = layerTable(ALEXNET, dimensions);
   const shapes = Object.fromEntries(rows.map((row) => [row.name, row.outputShape.join('×')]));
   expect(shapes).toMatchObject({
@@ -31,11 +31,11 @@ test('a layer by hand: 2 filters of 3×3 over 5×5×3, stride 2, padding 1', () 
 test('an input that is too small is refused, naming the layer', () => {
   expect(layerTable(ALEXNET, { ...dimensions, inputSize: 63 }).length).toBe(14);
   expect(() => layerTable(ALEXNET, { ...dimensions, inputSize: 62 })).toThrow(
-    'input size 62 is too small: pool5 (max 3×3, stride 2) gets 2×2×256 and leaves nothing',
+    'input size 62 is too small: pool5 (max 3×3, stride 2) gets 2×2×256 and has nothing left',
   );
 });
 
-test('layers in an order that cannot be are refused', () => {
+test('layers in an impossible order are refused', () => {
   expect(() =>
     layerTable([{ kind: 'dense', name: 'fc', units: 3, relu: false }], dimensions),
   ).toThrow('fc needs a flat input');

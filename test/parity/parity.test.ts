@@ -1,13 +1,13 @@
-/** Our numbers beside PyTorch's (bench/reference/parity.py). `npm run parity` prints the same as a page. */
-import { absolute, digest, readGolden, relative, seedValues } from '../../bench/parity/golden';
-import { networkSections } from '../../bench/parity/network';
-import { isWithin, markdown, type Section } from '../../bench/parity/sections';
+/** Our numbers beside PyTorch's (parity/reference/parity.py). `npm run parity` prints the same as a page. */
+import { absolute, digest, readGolden, relative, seedValues } from '../../parity/golden';
+import { networkSections } from '../../parity/network';
+import { isWithin, markdown, type Section } from '../../parity/sections';
 import {
   dropoutSection,
   initialisationSection,
   preprocessingSection,
-} from '../../bench/parity/statistics';
-import { accumulationSection, trainingSection } from '../../bench/parity/training';
+} from '../../parity/statistics';
+import { accumulationSection, trainingSection } from '../../parity/training';
 import { expectNoLeak } from '../support/tensors';
 
 const golden = readGolden();

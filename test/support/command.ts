@@ -9,7 +9,7 @@ export interface Result {
   stderr: string;
 }
 
-/** Runs `node scripts/…` as npm does, and collects what it says. */
+/** Runs `node scripts/…` as npm does, and collects its output. */
 export function command(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...env } });
@@ -25,12 +25,27 @@ export function command(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Re
   });
 }
 
-/** Runs one of `npm run train`, `evaluate`, `predict`. */
+/** Runs one of the commands, `npm run train`, `evaluate` … */
 export function cli(name: string, ...args: string[]): Promise<Result> {
   return command(['scripts/run.mjs', `src/cli/${name}.ts`, ...args]);
 }
 
-/** Expects exit code 1, one line that matches on standard error, and nothing on standard output. */
+/** Calls `f` for each item, two at a time: as many as the cores that tests may count on. */
+export async function inParallel<T, R>(
+  items: readonly T[],
+  f: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  const waiting = [...items.entries()];
+  const work = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift())
+      results[next[0]] = await f(next[1]);
+  };
+  await Promise.all([work(), work()]);
+  return results;
+}
+
+/** Expects exit code 1, a single matching line on standard error, and nothing on standard output. */
 export function expectOneLineError(result: Result, message: RegExp): void {
   expect(result.stderr).toMatch(message);
   expect(result.stderr.trim().split('\n').length).toBe(1);

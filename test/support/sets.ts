@@ -1,10 +1,8 @@
-import type { ImageSet } from '../../src/data/index';
-import { randomUniform } from '../../src/data/random';
+import { type ImageSet, randomUniform } from '../../src/data/index';
+import { type AlexNetOptions, alexnet, type LayerSpec } from '../../src/model/index';
+import type { tf } from '../../src/tf/index';
 
-/**
- * A set that a small network learns in a few steps: class k is a bright vertical bar at column 2 k + 4,
- * in noise.
- */
+/** A set that a small network learns in a few steps: class k is a bright vertical bar at column 2k + 4, in noise. */
 export function barSet(length: number, classes = 10, seed = 1): ImageSet {
   const random = randomUniform(seed);
   const [height, width] = [28, 28];
@@ -19,4 +17,23 @@ export function barSet(length: number, classes = 10, seed = 1): ImageSet {
     }
   }
   return { name: 'bars', pixels, labels, length, height, width, classes };
+}
+
+/** A small network with every kind of layer. */
+export const BAR_LAYERS: LayerSpec[] = [
+  { kind: 'conv', name: 'conv', filters: 8, kernel: 5, stride: 2, padding: 2 },
+  { kind: 'maxPool', name: 'pool', kernel: 3, stride: 2 },
+  { kind: 'flatten', name: 'flatten' },
+  { kind: 'dropout', name: 'dropout' },
+  { kind: 'dense', name: 'fc', units: 32, relu: true },
+  { kind: 'dense', name: 'out', units: 0, relu: false },
+];
+
+export function barNetwork(options: AlexNetOptions = {}): tf.Sequential {
+  return alexnet({ inputSize: 28, layers: BAR_LAYERS, dropout: 0, seed: 1, ...options });
+}
+
+/** All weights of a model, one after the other. */
+export function weightsOf(model: tf.LayersModel): number[] {
+  return model.getWeights().flatMap((weight) => [...weight.dataSync()]);
 }

@@ -1,9 +1,9 @@
+import reference from '../../parity/golden/adamw.json';
 import { tf } from '../../src/tf/index';
 import { AdamW, PlainAdamW } from '../../src/train/index';
-import reference from '../reference/adamw.json';
 import { expectNoLeak, maxDifference } from '../support/tensors';
 
-/** The gradients that bench/reference/adamw.py uses too: no random numbers, so both sides agree. */
+/** The gradients that parity/reference/adamw.py uses too: no random numbers, so both sides agree. */
 function gradient(step: number, index: number): number {
   return Math.sin(0.7 * index + 0.13 * step) * 10 ** ((index % 5) - 3);
 }
@@ -48,13 +48,13 @@ test('a restored optimizer goes on to the last bit', async () => {
     for (let n = 1; n <= 3; n++) step(whole, weights, n);
     const { steps, moments } = whole.state;
     const copy = tf.tidy(() => tf.variable(weights.clone()));
-    second.restore({ steps, moments: { [copy.name]: moments[weights.name] } }, [copy]);
+    second.loadState({ steps, moments: { [copy.name]: moments[weights.name] } }, [copy]);
     for (let n = 4; n <= 6; n++) {
       step(whole, weights, n);
       step(second, copy, n);
     }
     expect([...copy.dataSync()]).toEqual([...weights.dataSync()]);
-    expect(() => second.restore({ steps: 1, moments: {} }, [copy])).toThrow(
+    expect(() => second.loadState({ steps: 1, moments: {} }, [copy])).toThrow(
       `the moments of ${copy.name} have 0 values, want 8`,
     );
     for (const each of [whole, second]) each.dispose();

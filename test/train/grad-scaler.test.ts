@@ -2,7 +2,7 @@ import { tf } from '../../src/tf/index';
 import { GradScaler } from '../../src/train/index';
 import { expectNoLeak } from '../support/tensors';
 
-test("PyTorch's defaults: 65536, halved at an overflow, doubled after 2,000 updates without", () => {
+test("PyTorch's defaults: 65536, halved at an overflow, doubled after 2,000 steps without", () => {
   const scaler = new GradScaler();
   expect(scaler.scale).toBe(65536);
   scaler.update(true);
@@ -13,13 +13,13 @@ test("PyTorch's defaults: 65536, halved at an overflow, doubled after 2,000 upda
   expect(scaler.state).toEqual({ scale: 65536, growthTracker: 0 });
 });
 
-test('an overflow starts the count anew', () => {
+test('an overflow restarts the count', () => {
   const scaler = new GradScaler({ initialScale: 8, growthInterval: 3 });
   for (const overflowed of [false, false, true, false, false]) scaler.update(overflowed);
   expect(scaler.state).toEqual({ scale: 4, growthTracker: 2 });
 });
 
-test('divides gradients by the scale, and refuses what is not finite', async () => {
+test('divides gradients by the scale, and returns null if one is not finite', async () => {
   await expectNoLeak(() => {
     const scaler = new GradScaler({ initialScale: 4 });
     const gradients = { a: tf.tensor1d([4, -8]), b: tf.scalar(2) };
@@ -34,7 +34,7 @@ test('divides gradients by the scale, and refuses what is not finite', async () 
   });
 });
 
-test('its state goes into another one', () => {
+test('its state can be loaded into another one', () => {
   const [from, to] = [new GradScaler(), new GradScaler()];
   from.update(true);
   from.update(false);

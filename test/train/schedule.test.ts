@@ -20,9 +20,3 @@ test('short trainings have rates too', () => {
   expect(rates(1)).toEqual([1]);
   expect(rates(2)[1]).toBeCloseTo(0.5, 9);
 });
-
-test('an unknown schedule is refused', () => {
-  expect(() => scheduledRate('linear' as never, 1, 1, 1)).toThrow(
-    "schedule is 'linear', want one of constant, cosine",
-  );
-});

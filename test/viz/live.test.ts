@@ -1,4 +1,6 @@
 /** What a notebook gets while it trains. The display is tslab's, replaced by a list. */
+
+import { evaluate } from '../../src/evaluate/index';
 import { alexnet, type LayerSpec } from '../../src/model/index';
 import { train } from '../../src/train/index';
 import { showTraining } from '../../src/viz/index';
@@ -31,11 +33,13 @@ afterEach(() => {
 test('two outputs, made once and then updated: the curves, and the line that draws them anew', async () => {
   const model = alexnet({ inputSize: 28, layers });
   const set = barSet(40);
+  const show = showTraining({ seconds: 0 });
   await train(model, set, {
     epochs: 2,
     batchSize: 10,
-    validation: barSet(10),
-    ...showTraining({ seconds: 0 }),
+    validate: () =>
+      evaluate(model, barSet(10), { onProgress: show.onProgress, label: 'Validating' }),
+    ...show,
   });
   model.dispose();
 

@@ -1,6 +1,6 @@
-/** What the page and its worker say to each other. */
+/** What the page and its worker send each other. */
 
-/** To the worker: a grey picture, light strokes on black, as the last of `digitSteps`. */
+/** To the worker: a grey picture, light strokes on black, like the last of `digitSteps`. */
 export interface Question {
   id: number;
   pixels: Uint8Array;

@@ -1,39 +1,52 @@
-/** The page: what is drawn goes through the steps of `npm run predict`, and the worker's network reads it. */
+/** The page: sends the drawing through the steps of `npm run predict`, and shows what the worker's network reads. */
 import { messageOf } from '../../errors';
-import { type DigitStep, digitSteps } from '../../predict/digit';
-import { percent } from '../../viz/format';
+import { type DigitStep, digitSteps } from '../../image/index';
 import type { Message, Question } from './messages';
 import { Paper } from './paper';
 
-/** After a stroke, in milliseconds: a 4 has two. */
+/** Milliseconds to wait after a stroke, because a 4 has two. */
 const PAUSE = 300;
 const BACKENDS: Record<string, string> = {
   webgl: 'on the graphics card (WebGL)',
   cpu: 'on the processor (JavaScript)',
 };
+const PROMPT = 'Draw a digit from 0 to 9.';
 
 function get<T extends HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
 }
 
+function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  properties: Partial<HTMLElementTagNameMap[K]>,
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const created = Object.assign(document.createElement(tag), properties);
+  created.append(...children);
+  return created;
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+
 const digit = get('digit');
 const says = get('says');
 const bars = get('bars');
 const file = get<HTMLInputElement>('file');
-const buttons = { undo: get<HTMLButtonElement>('undo'), clear: get<HTMLButtonElement>('clear') };
+const undo = get<HTMLButtonElement>('undo');
+const clear = get<HTMLButtonElement>('clear');
 const canvas = get<HTMLCanvasElement>('paper');
 const paper = new Paper(canvas, wait, changed);
 
 let worker: Worker | undefined;
 let status = '';
-/** The question whose answer is waited for; answers to others come too late. */
+/** The latest question. Answers to earlier ones are ignored. */
 let asked = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 start();
-showBars([]);
-buttons.undo.addEventListener('click', () => paper.undo());
-buttons.clear.addEventListener('click', () => paper.clear());
+showNothing(PROMPT);
+undo.addEventListener('click', () => paper.undo());
+clear.addEventListener('click', () => paper.clear());
 file.addEventListener('change', () => choose(file.files?.[0]));
 canvas.addEventListener('dragover', (event) => {
   event.preventDefault();
@@ -48,50 +61,46 @@ canvas.addEventListener('drop', (event) => {
 
 function start(): void {
   if (location.protocol === 'file:') {
-    // A page from a file may neither start a worker nor read the model's files.
-    notice('Opened as a file, the page has no network. Run `npm run draw`.');
+    // Browsers let such a page neither start a worker nor fetch files.
+    notice('This page was opened as a file, so it cannot load a network. Run `npm run draw`.');
     return;
   }
   worker = new Worker(`worker.js${location.search}`);
-  worker.onmessage = ({ data }: MessageEvent<Message>) => hear(data);
-  worker.onerror = () => hear({ kind: 'failed', why: 'its files are not all there' });
+  worker.onmessage = ({ data }: MessageEvent<Message>) => receive(data);
+  worker.onerror = () => receive({ kind: 'failed', why: 'some of its files are missing' });
   get('loading').hidden = false;
 }
 
-function hear(message: Message): void {
+function receive(message: Message): void {
   if (message.kind === 'loading') {
     get<HTMLProgressElement>('progress').value = message.share;
     return;
   }
   get('loading').hidden = true;
   if (message.kind === 'ready') {
-    status = `The network takes ${message.inputSize}×${message.inputSize} pixels and runs ${BACKENDS[message.backend] ?? message.backend}`;
-    get('status').textContent = `${status}.`;
+    const { backend, inputSize } = message;
+    status = `The network takes ${inputSize}×${inputSize} pixels and runs ${BACKENDS[backend] ?? backend}.`;
+    get('status').textContent = status;
   } else if (message.kind === 'answer') {
-    get('status').textContent =
-      `${status}: ${Math.round(message.milliseconds)} ms for this prediction.`;
+    const milliseconds = Math.round(message.milliseconds);
+    get('status').textContent = `${status} This prediction took ${milliseconds} ms.`;
     if (message.id === asked) showAnswer(message.probabilities);
   } else if (message.kind === 'missing') {
     worker = undefined;
     notice(
-      'There is no trained network yet. Train yours with `npm run tutorial` or in notebook 3, then run `npm run draw` again; or name another: `npm run draw -- --model FILE.pth`.',
+      'There is no trained network yet. Train one with `npm run tutorial` or in notebook 3, then run `npm run draw` again. Or use another one: `npm run draw -- --model FILE.pth`.',
     );
     if (!paper.isEmpty) read();
   } else {
     worker = undefined;
-    notice(`The network cannot be used: ${message.why}. Run \`npm run draw\` again.`);
+    notice(`The network does not work: ${message.why}. Run \`npm run draw\` again.`);
     showNothing('No prediction.');
   }
 }
 
-/** Shows a sentence; what stands in backticks is a command. */
+/** Shows a sentence at the top. Text in backticks is a command. */
 function notice(text: string): void {
-  const parts = text.split('`').map((part, i) => {
-    if (i % 2 === 0) return part;
-    const code = document.createElement('code');
-    code.textContent = part;
-    return code;
-  });
+  const parts = text.split('`').map((part, i) => (i % 2 ? element('code', {}, part) : part));
   get('notice').replaceChildren(...parts);
   get('notice').hidden = false;
 }
@@ -103,25 +112,25 @@ async function choose(chosen: File | undefined): Promise<void> {
     await paper.show(chosen);
   } catch (error) {
     paper.clear();
-    showNothing(`${chosen.name}: not a picture that this browser can read: ${messageOf(error)}`);
+    showNothing(`Cannot open ${chosen.name} as a picture: ${messageOf(error)}`);
   }
 }
 
-/** While a stroke is drawn nothing is read, and what was asked is out of date. */
+/** Called when a stroke begins: what was asked before is out of date. */
 function wait(): void {
   clearTimeout(timer);
   asked++;
-  buttons.undo.disabled = buttons.clear.disabled = paper.isEmpty;
+  undo.disabled = clear.disabled = paper.isEmpty;
 }
 
 function changed(): void {
   wait();
   if (paper.isEmpty) {
-    showNothing('Draw a digit, 0 to 9.');
+    showNothing(PROMPT);
     showSteps([]);
     return;
   }
-  says.textContent = 'thinking …';
+  says.textContent = 'Thinking …';
   timer = setTimeout(read, PAUSE);
 }
 
@@ -130,62 +139,51 @@ function read(): void {
   try {
     steps = digitSteps(paper.bitmap());
   } catch (error) {
+    const why = messageOf(error).replace(/^no digit found: /, '');
     showSteps([]);
-    showNothing(kindly(messageOf(error)));
+    showNothing(`I cannot find a digit: ${why}. Try again, large and clear.`);
     return;
   }
   showSteps(steps);
   if (!worker) {
-    showNothing('These are the steps. To have it read, the page needs a network.');
+    showNothing('Here are the steps. A prediction needs a network.');
     return;
   }
   const { pixels, width, height } = steps[steps.length - 1];
   worker.postMessage({ id: asked, pixels, width, height } satisfies Question);
 }
 
-/** `no digit in it: only specks` becomes a sentence. */
-function kindly(message: string): string {
-  const why = message.match(/^no digit in it: (.*)$/)?.[1];
-  return why ? `I see no digit: ${why}. Please try again, large and clear.` : message;
-}
-
 function showNothing(text: string): void {
   digit.textContent = '?';
   digit.classList.add('quiet');
   says.textContent = text;
-  showBars([]);
+  showBars();
 }
 
 function showAnswer(probabilities: number[]): void {
   const best = probabilities.indexOf(Math.max(...probabilities));
   digit.textContent = String(best);
   digit.classList.remove('quiet');
-  says.textContent = `I read ${best === 8 ? 'an' : 'a'} ${best}, ${percent(probabilities[best], 1)} sure.`;
+  says.textContent = `I see ${best === 8 ? 'an' : 'a'} ${best}, ${percent(probabilities[best])} sure.`;
   showBars(probabilities, best);
 }
 
-function showBars(probabilities: number[], best?: number): void {
-  const count = probabilities.length || 10;
-  bars.replaceChildren(
-    ...Array.from({ length: count }, (_, label) => {
-      const row = document.createElement('li');
-      const name = document.createElement('span');
-      const track = document.createElement('span');
-      const filled = document.createElement('span');
-      const share = document.createElement('span');
-      name.textContent = String(label);
-      track.className = 'track';
-      track.append(filled);
-      if (probabilities.length > 0) {
-        filled.style.setProperty('--share', String(probabilities[label]));
-        share.textContent = percent(probabilities[label], 1);
-      }
-      row.classList.toggle('best', label === best);
-      row.append(name, track, share);
-      return row;
-    }),
-  );
-  bars.classList.toggle('filled', probabilities.length > 0);
+/** A row for each digit: with its probability, or empty if there is no prediction. */
+function showBars(probabilities?: number[], best?: number): void {
+  const shares = probabilities ?? Array.from({ length: 10 }, () => undefined);
+  const rows = shares.map((share, label) => {
+    const bar = element('span', {});
+    if (share !== undefined) bar.style.setProperty('--share', String(share));
+    return element(
+      'li',
+      { className: label === best ? 'best' : '' },
+      element('span', {}, String(label)),
+      element('span', { className: 'track' }, bar),
+      element('span', {}, share === undefined ? '' : percent(share)),
+    );
+  });
+  bars.replaceChildren(...rows);
+  bars.classList.toggle('filled', probabilities !== undefined);
 }
 
 function showSteps(steps: DigitStep[]): void {
@@ -193,14 +191,12 @@ function showSteps(steps: DigitStep[]): void {
   get('pictures').replaceChildren(...steps.map(figureOf));
 }
 
-/** A step as its picture and a caption, as `stepsGrid` draws them. */
+/** A step as a picture with a caption, as `stepsGrid` draws it. */
 function figureOf({ name, pixels, width, height }: DigitStep): HTMLElement {
-  const picture = document.createElement('canvas');
-  picture.width = width;
-  picture.height = height;
+  const picture = element('canvas', { width, height });
   picture.setAttribute('role', 'img');
   picture.setAttribute('aria-label', name);
-  // The longer side fills the cell; pixels of small pictures are to be seen.
+  // The longer side fills the cell. The pixels of small pictures stay visible.
   const longer = Math.max(width, height);
   picture.style.width = `${(100 * width) / longer}%`;
   picture.classList.toggle('pixels', longer < 100);
@@ -210,11 +206,6 @@ function figureOf({ name, pixels, width, height }: DigitStep): HTMLElement {
     image.data[4 * i + 3] = 255;
   }
   picture.getContext('2d')!.putImageData(image, 0, 0);
-  const cell = document.createElement('div');
-  cell.append(picture);
-  const caption = document.createElement('figcaption');
-  caption.textContent = `${name}, ${width}×${height}`;
-  const figure = document.createElement('figure');
-  figure.append(cell, caption);
-  return figure;
+  const caption = `${name}, ${width}×${height}`;
+  return element('figure', {}, element('div', {}, picture), element('figcaption', {}, caption));
 }

@@ -1,19 +1,18 @@
-/** The canvas that is drawn on: strokes by mouse, finger or pen, or a picture in their place. */
-import type { Bitmap } from '../../predict/digit';
+/** The canvas to draw on with mouse, finger or pen. It can show a picture instead. */
+import { type Bitmap, MAX_PIXELS } from '../../image/index';
 
 type Point = [x: number, y: number];
 
-/** Of the canvas's side: as wide as a felt pen on a card. */
+/** Width of a stroke, as a share of the canvas: a felt pen on a card. */
 const PEN = 0.06;
-/** As `npm run predict` has it. */
-const MAX_PIXELS = 25_000_000;
 
 export class Paper {
   private strokes: Point[][] = [];
   private picture: ImageBitmap | undefined;
+  /** The pointer that is drawing. */
   private pen: number | undefined;
 
-  /** `onStart` is called when a stroke begins, `onChange` when there is something new to read, or nothing more. */
+  /** Calls `onStart` when a stroke begins, and `onChange` when the content has changed. */
   constructor(
     private readonly canvas: HTMLCanvasElement,
     private readonly onStart: () => void,
@@ -31,7 +30,7 @@ export class Paper {
     return this.strokes.length === 0 && !this.picture;
   }
 
-  /** What is to be read: the picture with all its pixels, or the drawing. */
+  /** The picture at its full size, or the drawing. */
   bitmap(): Bitmap {
     if (!this.picture) return bitmapOf(this.canvas);
     const { width, height } = this.picture;
@@ -41,9 +40,9 @@ export class Paper {
     return context.getImageData(0, 0, width, height);
   }
 
-  /** Shows an image file in place of what was drawn. Rejects when the browser cannot read it. */
+  /** Replaces the drawing with an image file. Throws if the browser cannot read it. */
   async show(file: Blob): Promise<void> {
-    // Its colours as the file has them, and turned as its EXIF data says: as `readBitmap` does.
+    // As `readBitmap` does: the file's own colours, turned as its EXIF data says.
     const picture = await createImageBitmap(file, { colorSpaceConversion: 'none' });
     if (picture.width * picture.height > MAX_PIXELS) {
       const size = `${picture.width}×${picture.height}`;
@@ -82,7 +81,7 @@ export class Paper {
 
   private move(event: PointerEvent): void {
     if (event.pointerId !== this.pen) return;
-    // A browser hands several moves over in one, and keeps them all.
+    // A browser can combine several moves into one event.
     const events = event.getCoalescedEvents?.() ?? [];
     for (const each of events.length > 0 ? events : [event]) {
       this.strokes[this.strokes.length - 1].push(this.point(each));

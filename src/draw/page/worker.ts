@@ -1,17 +1,15 @@
-/**
- * The network, in a thread of its own: on the processor a prediction takes a second, and the pen must not wait.
- */
+/** Runs the network in its own thread: on the processor a prediction takes a second, and the pen must not wait. */
 import type * as tfjs from '@tensorflow/tfjs';
-import { inputValues } from '../../data/resize';
 import { messageOf } from '../../errors';
+import { inputValues } from '../../image/index';
 import type { Message, Question } from './messages';
 
 declare const tf: typeof tfjs;
 declare function importScripts(url: string): void;
 
 const MODEL = 'model/model.json';
-/** A graphics card that a browser only plays, on the processor, takes longer than tfjs without one. */
-const PLAYED = /SwiftShader|llvmpipe|softpipe|software|Basic Render/i;
+/** Graphics cards emulated on the processor. They are slower than tfjs's own processor backend. */
+const EMULATED = /SwiftShader|llvmpipe|softpipe|software|Basic Render/i;
 
 const say = (message: Message) =>
   (self as unknown as { postMessage(m: Message): void }).postMessage(message);
@@ -26,7 +24,7 @@ self.onmessage = async ({ data }: MessageEvent<Question>) => {
   latest = data.id;
   try {
     const model = await loaded;
-    // Questions that came while the one before was answered: only the last of them counts.
+    // Let the queued questions in: only the latest one is answered.
     await new Promise((resolve) => setTimeout(resolve));
     if (model && data.id === latest) say(await answer(model, data));
   } catch (error) {
@@ -34,7 +32,7 @@ self.onmessage = async ({ data }: MessageEvent<Question>) => {
   }
 };
 
-/** Undefined when there is none. */
+/** Returns undefined if there is no model. */
 async function load(): Promise<tfjs.LayersModel | undefined> {
   if (!(await fetch(MODEL, { method: 'HEAD' })).ok) {
     say({ kind: 'missing' });
@@ -43,7 +41,7 @@ async function load(): Promise<tfjs.LayersModel | undefined> {
   await chooseBackend();
   const model = await tf.loadLayersModel(MODEL, { fetchFunc: fetchWithProgress });
   const inputSize = model.inputs[0].shape[1] as number;
-  // WebGL compiles its programs when they first run: better now than at the first stroke.
+  // WebGL compiles its programs on their first run: now rather than at the first stroke.
   if (tf.getBackend() === 'webgl') {
     const warm = tf.tidy(
       () => model.predict(tf.zeros([1, inputSize, inputSize, 1])) as tfjs.Tensor,
@@ -55,7 +53,7 @@ async function load(): Promise<tfjs.LayersModel | undefined> {
   return model;
 }
 
-/** `?backend=cpu` or `webgl` at the end of the page's address overrules. */
+/** `?backend=cpu` or `?backend=webgl` in the page's address overrides the choice. */
 async function chooseBackend(): Promise<void> {
   const wanted = new URLSearchParams(location.search).get('backend');
   if (wanted !== 'cpu' && (wanted === 'webgl' || hasGraphicsCard())) {
@@ -68,10 +66,12 @@ function hasGraphicsCard(): boolean {
   const gl = globalThis.OffscreenCanvas && new OffscreenCanvas(1, 1).getContext('webgl2');
   if (!gl) return false;
   const names = gl.getExtension('WEBGL_debug_renderer_info');
-  return !PLAYED.test(String(gl.getParameter(names ? names.UNMASKED_RENDERER_WEBGL : gl.RENDERER)));
+  return !EMULATED.test(
+    String(gl.getParameter(names ? names.UNMASKED_RENDERER_WEBGL : gl.RENDERER)),
+  );
 }
 
-/** tfjs counts files, and all weights are one: here bytes are counted. */
+/** Reports progress in bytes. tfjs reports it in files, and all weights are in one. */
 async function fetchWithProgress(...request: Parameters<typeof fetch>): Promise<Response> {
   const response = await fetch(...request);
   const total = Number(response.headers.get('content-length'));

@@ -1,0 +1,37 @@
+import type { ImageSet } from '../data/index';
+import { InputError } from '../errors';
+import type { tf } from '../tf/index';
+
+/** The tfjs variables behind a model's trainable weights, in the order of its layers. */
+export function trainableVariables(model: tf.LayersModel): tf.Variable[] {
+  return model.trainableWeights.map(variableOf);
+}
+
+/** All weights with names that are the same in every process (tfjs numbers those of a second model). */
+export function namedWeights(model: tf.LayersModel): { name: string; variable: tf.Variable }[] {
+  return model.weights.map((weight) => ({
+    name: (weight as unknown as { originalName: string }).originalName,
+    variable: variableOf(weight),
+  }));
+}
+
+/** Height and width of the images that a model takes, in pixels. */
+export function inputSizeOf(model: tf.LayersModel): number {
+  return model.inputs[0].shape[1] as number;
+}
+
+/** Throws InputError unless `model` takes grey images and has one output for each class of `set`. */
+export function checkFits(model: tf.LayersModel, set: ImageSet): void {
+  const channels = model.inputs[0].shape[3];
+  const classes = model.outputs[0].shape[1];
+  if (channels !== 1 || classes !== set.classes) {
+    throw new InputError(
+      `the model takes ${channels} channel(s) and knows ${classes} classes, ${set.name} has 1 and ${set.classes}`,
+    );
+  }
+}
+
+/** tfjs-layers wraps each tf.Variable and hides it from its types. */
+function variableOf(weight: unknown): tf.Variable {
+  return (weight as { val: tf.Variable }).val;
+}

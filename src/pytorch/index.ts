@@ -1,0 +1,3 @@
+/** Weights in PyTorch's file formats: `.pth` and `.safetensors`. */
+export { type LoadWeightsOptions, loadStateDict } from './load';
+export { saveStateDict } from './save';

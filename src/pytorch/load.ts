@@ -1,0 +1,128 @@
+/** Builds a model from a PyTorch weights file. */
+import { type FileHandle, open } from 'node:fs/promises';
+import path from 'node:path';
+import { InputError, messageOf } from '../errors';
+import { ALEXNET, type LayerSpec, namedWeights, zeroAlexnet } from '../model/index';
+import type { ProgressListener } from '../progress';
+import { tf } from '../tf/index';
+import { readArchive } from './archive';
+import { compareShapes, inferDimensions, type Parameter, parameters } from './parameters';
+import { readSafetensors } from './safetensors';
+import { product, readTensor, rowMajor, type StateDict } from './tensors';
+
+export interface LoadWeightsOptions {
+  /** The network that the weights belong to. */
+  layers?: readonly LayerSpec[];
+  /** Height and width of the input, in pixels. By default inferred from the file, see `inferDimensions`. */
+  inputSize?: number;
+  onProgress?: ProgressListener;
+}
+
+/**
+ * Loads a state_dict from a `.pth` file (written by `torch.save`) or a `.safetensors` file. Converts float16,
+ * bfloat16 and float64 to float32. Needs little more memory than the model. The caller disposes the model.
+ * Throws InputError if the file is not one of these, is damaged, or belongs to another network.
+ */
+export async function loadStateDict(
+  file: string,
+  { layers = ALEXNET, inputSize, onProgress }: LoadWeightsOptions = {},
+): Promise<tf.Sequential> {
+  const handle = await open(file).catch((error) => {
+    throw new InputError(`${file}: cannot be read: ${messageOf(error)}`);
+  });
+  try {
+    const dict = await readDirectory(handle, file);
+    const dimensions = inferDimensions(layers, dict, inputSize);
+    const wanted = parameters(layers, dimensions);
+    const problems = compareShapes(
+      wanted.map(({ key, shape }) => [key, shape]),
+      [...dict.tensors].map(([key, { shape }]) => [key, shape]),
+    );
+    if (problems) throw new InputError(`not the weights of this network: ${problems}`);
+    const model = zeroAlexnet({ ...dimensions, layers });
+    await fill(model, wanted, dict, handle, progress(file, wanted, onProgress)).catch((error) => {
+      model.dispose();
+      throw error;
+    });
+    return model;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    // Names from the file may contain line breaks. An error is one line.
+    throw new InputError(`${file}: ${error.message.replace(/\s+/g, ' ')}`);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Before version 1.6, PyTorch wrote a pickle that begins with this magic number. */
+const LEGACY = Buffer.from('80028a0a6cfc9c46f9206aa85019', 'hex');
+
+/** Reads which tensors the file holds. The first bytes tell the format, so the file name does not matter. */
+async function readDirectory(handle: FileHandle, file: string): Promise<StateDict> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(LEGACY.length), { position: 0 });
+  const start = buffer.subarray(0, bytesRead);
+  if (start.toString('latin1', 0, 2) === 'PK') return readArchive(handle);
+  if (start.equals(LEGACY)) {
+    throw new InputError(
+      "PyTorch's legacy format, not a zip archive. Save it again: torch.save(torch.load(path), path, _use_new_zipfile_serialization=True)",
+    );
+  }
+  const extension = path.extname(file).toLowerCase();
+  if (start[8] === 0x7b || extension === '.safetensors') return readSafetensors(handle);
+  throw new InputError(
+    extension === '.pth' || extension === '.pt'
+      ? 'not a zip archive, want one written by torch.save(model.state_dict(), path)'
+      : 'not a model: want a .pth or .safetensors file, a run folder, or a tfjs model folder',
+  );
+}
+
+async function fill(
+  model: tf.Sequential,
+  wanted: readonly Parameter[],
+  { tensors }: StateDict,
+  handle: FileHandle,
+  onRead: (elements: number) => void,
+): Promise<void> {
+  const variables = new Map(namedWeights(model).map(({ name, variable }) => [name, variable]));
+  let done = 0;
+  for (const { key, weight, shape, axes } of wanted) {
+    const stored = tensors.get(key)!;
+    const [outer, inner = 1] = stored.strides;
+    const strides =
+      shape.length === 4
+        ? stored.strides
+        : [outer, ...rowMajor(axes.slice(1)).map((stride) => stride * inner)];
+    // From [out, channels, height, width] to [height, width, channels, out].
+    const [out, channels, , width] = axes;
+    const places = [1, out, width * channels * out, channels * out];
+    const values = await readTensor(handle, { ...stored, shape: axes, strides }, places, (count) =>
+      onRead(done + count),
+    ).catch((error) => {
+      throw error instanceof InputError ? new InputError(`${key}: ${error.message}`) : error;
+    });
+    done += values.length;
+    const variable = variables.get(weight)!;
+    const tensor = tf.tensor(values, variable.shape);
+    variable.assign(tensor);
+    tensor.dispose();
+  }
+}
+
+/** Reports elements read as megabytes of float32. */
+function progress(
+  file: string,
+  wanted: readonly Parameter[],
+  onProgress?: ProgressListener,
+): (elements: number) => void {
+  const started = performance.now();
+  const elements = wanted.reduce((sum, { shape }) => sum + product(shape), 0);
+  const total = Math.ceil((4 * elements) / 1e6);
+  return (read) =>
+    onProgress?.({
+      label: `Reading ${path.basename(file)}`,
+      done: read === elements ? total : Math.floor((4 * read) / 1e6),
+      total,
+      unit: 'MB',
+      seconds: (performance.now() - started) / 1000,
+    });
+}

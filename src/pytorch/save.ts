@@ -1,0 +1,56 @@
+/** Writes a model's weights for PyTorch. */
+import { writeFile } from 'node:fs/promises';
+import { InputError } from '../errors';
+import { replacePath } from '../files';
+import { ALEXNET, type LayerSpec, namedWeights } from '../model/index';
+import { tf } from '../tf/index';
+import { archiveBytes } from './archive';
+import { compareShapes, parameters } from './parameters';
+import { safetensorsBytes } from './safetensors';
+
+/**
+ * Writes the weights as safetensors if `file` ends in `.safetensors`, otherwise in the format of `torch.save`,
+ * for `model.load_state_dict(torch.load(path, weights_only=True))`. The file appears complete or not at all.
+ * Throws InputError if the model is not the network of `layers` or the file cannot be written.
+ */
+export async function saveStateDict(
+  model: tf.LayersModel,
+  file: string,
+  { layers = ALEXNET }: { layers?: readonly LayerSpec[] } = {},
+): Promise<void> {
+  const [, inputSize, , channels] = model.inputs[0].shape as number[];
+  const classes = model.outputs[0].shape[1] as number;
+  const wanted = parameters(layers, { inputSize, channels, classes });
+  const weights = namedWeights(model);
+  const problems = compareShapes(
+    wanted.map(({ weight, ourShape }) => [weight, ourShape]),
+    weights.map(({ name, variable }) => [name, variable.shape]),
+  );
+  if (problems) {
+    throw new InputError(
+      `${file}: the model is not the network to export, PyTorch's class cannot load it: ${problems}`,
+    );
+  }
+  const variables = new Map(weights.map(({ name, variable }) => [name, variable]));
+  const sources = wanted.map(({ key, weight, shape, axes }) => ({
+    key,
+    shape,
+    read: () => inPyTorchsOrder(variables.get(weight)!, axes),
+  }));
+  const format = /\.safetensors$/i.test(file) ? safetensorsBytes : archiveBytes;
+  await replacePath(file, (temporary) => writeFile(temporary, format(sources, inputSize)));
+}
+
+async function inPyTorchsOrder(
+  variable: tf.Variable,
+  [out, channels, height, width]: number[],
+): Promise<Float32Array> {
+  const ordered = tf.tidy(() =>
+    variable.reshape([height, width, channels, out]).transpose([3, 2, 0, 1]),
+  );
+  try {
+    return (await ordered.data()) as Float32Array;
+  } finally {
+    ordered.dispose();
+  }
+}

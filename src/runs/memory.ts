@@ -1,0 +1,68 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import { InputError } from '../errors';
+import type { tf } from '../tf/index';
+
+/** Node, tfjs and TensorFlow themselves. */
+const BASE_BYTES = 500 * 2 ** 20;
+/** The weights and two moments; during a step also a gradient and a copy of the largest weight. */
+const PER_WEIGHT = 3;
+const PER_LARGEST_WEIGHT = 2;
+/** Activations, their gradients, oneDNN's scratch memory and fragmentation: measured. */
+const PER_ACTIVATION = 3.5;
+
+/** Estimates the peak memory of a training step, in bytes. */
+export function trainingMemory(model: tf.LayersModel, batchSize: number): number {
+  const sizes = model.weights.map(({ shape }) => product(shape));
+  const weights = sizes.reduce((a, b) => a + b, 0);
+  const activations = model.layers
+    .flatMap((layer) => layer.inboundNodes.flatMap((node) => node.outputShapes as tf.Shape[]))
+    .map((shape) => product([shape].flat()))
+    .reduce((a, b) => a + b, product(model.inputs[0].shape));
+  return (
+    BASE_BYTES +
+    4 * (PER_WEIGHT * weights + PER_LARGEST_WEIGHT * Math.max(0, ...sizes)) +
+    4 * PER_ACTIVATION * batchSize * activations
+  );
+}
+
+/** Throws InputError if `available` bytes are not enough, and names the batch size that would fit. */
+export function checkMemory(
+  model: tf.LayersModel,
+  batchSize: number,
+  available = availableMemory(),
+): void {
+  const need = trainingMemory(model, batchSize);
+  if (need <= available) return;
+  const perImage = trainingMemory(model, 2) - trainingMemory(model, 1);
+  const fits = Math.floor((available - trainingMemory(model, 0)) / perImage);
+  const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
+  throw new InputError(
+    `batch size ${batchSize} needs about ${gib(need)} GiB of memory, and ${gib(available)} are free: ` +
+      (fits >= 1
+        ? `batch size ${fits} would fit (with ${Math.ceil(batchSize / fits)} accumulation steps the result is the same)`
+        : 'not even a single image would fit; use a smaller input size'),
+  );
+}
+
+/** Bytes that are free, on the machine or in its container. */
+export function availableMemory(): number {
+  const free = numberIn('/proc/meminfo', /MemAvailable:\s+(\d+) kB/);
+  const machine = free === undefined ? os.freemem() : 1024 * free;
+  const limit = numberIn('/sys/fs/cgroup/memory.max', /^(\d+)/);
+  const used = numberIn('/sys/fs/cgroup/memory.current', /^(\d+)/) ?? 0;
+  return limit === undefined ? machine : Math.min(machine, limit - used);
+}
+
+function numberIn(file: string, pattern: RegExp): number | undefined {
+  try {
+    const found = fs.readFileSync(file, 'utf8').match(pattern);
+    return found ? Number(found[1]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function product(shape: readonly (number | null)[]): number {
+  return shape.reduce<number>((a, b) => a * (b ?? 1), 1);
+}

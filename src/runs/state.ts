@@ -1,0 +1,112 @@
+/** Saving where a training stands, and continuing from there to the same bits. */
+import { anything, type Checked, listOf, nullable, number, objectOf, text } from '../checks';
+import { InputError } from '../errors';
+import { hashOf } from '../files';
+import { dropoutLayers, namedWeights, trainableVariables } from '../model/index';
+import { tf } from '../tf/index';
+import { type AdamWState, epochRecord, stepRecord, type Training } from '../train/index';
+import type { Checkpoint, LazyArray } from './checkpoint';
+
+/** Everything but the weights and moments, which are the arrays of the checkpoint. */
+export const trainState = objectOf({
+  /** For people who open the file. */
+  settings: anything,
+  /** SHA-256 of the images and labels. */
+  dataSha256: text,
+  /** The epoch under way, from 1, and how many of its batches are done. */
+  epoch: number,
+  batch: number,
+  sums: objectOf({ loss: number, correct: number, images: number, seconds: number }),
+  epochs: listOf(epochRecord),
+  steps: listOf(stepRecord),
+  optimizerSteps: number,
+  scaler: nullable(objectOf({ scale: number, growthTracker: number })),
+  /** How many masks each dropout layer has drawn. */
+  dropoutCalls: listOf(number),
+});
+export type TrainState = Checked<typeof trainState>;
+
+/** The arrays must be read before the next step. */
+export function saveState(
+  training: Training,
+  settings: unknown,
+  dataSha256: string,
+): Checkpoint<TrainState> {
+  const { model, optimizer, scaler, epoch, batch, sums, history } = training;
+  const { moments, steps } = optimizer.state;
+  const arrays = namedWeights(model).flatMap(({ name, variable }): LazyArray[] => {
+    const { size: length } = variable;
+    const read = () => variable.dataSync() as Float32Array;
+    const found = moments[variable.name];
+    return [
+      { name: `weights/${name}`, length, read },
+      ...(found ? [{ name: `first/${name}`, length, read: found.first }] : []),
+      ...(found ? [{ name: `second/${name}`, length, read: found.second }] : []),
+    ];
+  });
+  const state: TrainState = {
+    settings,
+    dataSha256,
+    epoch,
+    batch,
+    sums,
+    epochs: history.epochs,
+    steps: history.steps,
+    optimizerSteps: steps,
+    scaler: scaler?.state ?? null,
+    dropoutCalls: dropoutLayers(model).map(({ calls }) => calls),
+  };
+  return { state, arrays };
+}
+
+/** Throws InputError, and changes nothing, if the checkpoint belongs to another network or other data. */
+export function loadState(
+  training: Training,
+  { state, arrays }: Checkpoint<TrainState>,
+  dataSha256: string,
+): void {
+  const { model, optimizer, scaler, history } = training;
+  if (state.dataSha256 !== dataSha256) {
+    throw new InputError('the checkpoint was trained on other images or labels than these');
+  }
+  const found = new Map(arrays.map((array) => [array.name, array]));
+  const weights = namedWeights(model);
+  const dropouts = dropoutLayers(model);
+  const odd = weights.find(
+    ({ name, variable }) => found.get(`weights/${name}`)?.length !== variable.size,
+  );
+  const saved = arrays.filter(({ name }) => name.startsWith('weights/')).length;
+  if (odd || saved !== weights.length || state.dropoutCalls.length !== dropouts.length) {
+    throw new InputError(
+      `the checkpoint belongs to another network${odd ? `: they differ in ${odd.name}` : ''}`,
+    );
+  }
+  const moments: AdamWState['moments'] = {};
+  for (const { name, variable } of weights) {
+    const [first, second] = [found.get(`first/${name}`), found.get(`second/${name}`)];
+    if (first && second) {
+      moments[variable.name] = { length: first.length, first: first.read, second: second.read };
+    }
+  }
+  optimizer.loadState({ steps: state.optimizerSteps, moments }, trainableVariables(model));
+  for (const { name, variable } of weights) {
+    const values = found.get(`weights/${name}`)!.read();
+    tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
+  }
+  if (scaler && state.scaler) scaler.state = state.scaler;
+  dropouts.forEach((layer, i) => {
+    layer.calls = state.dropoutCalls[i];
+  });
+  history.epochs.push(...state.epochs);
+  history.steps.push(...state.steps);
+  Object.assign(training, { epoch: state.epoch, batch: state.batch, sums: state.sums });
+}
+
+/** SHA-256 of all weights of a model, in the order of its layers, as float32, little-endian. */
+export function weightsSha256(model: tf.LayersModel): string {
+  const parts = namedWeights(model).map(({ variable }) => {
+    const values = variable.dataSync() as Float32Array;
+    return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  });
+  return hashOf('sha256', ...parts);
+}

@@ -1,0 +1,87 @@
+/** A model as a folder with `model.json` and `weights.bin`. It is the format of tfjs, which browsers load too. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { type Checked, listOf, objectOf, oneOf, optional, size, text } from '../checks';
+import { InputError, messageOf } from '../errors';
+import { readJson, replacePath } from '../files';
+import '../model/index'; // registers our `Dropout`, which loading looks up by name
+import { tf } from '../tf/index';
+import { quantise } from './quantise';
+
+const BYTES = { float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2 };
+const DTYPE = oneOf(Object.keys(BYTES) as (keyof typeof BYTES)[]);
+const WEIGHT = objectOf({
+  name: text,
+  dtype: DTYPE,
+  shape: listOf(size),
+  quantization: optional(objectOf({ dtype: DTYPE })),
+});
+const MODEL_JSON = objectOf({
+  modelTopology: objectOf({}),
+  weightsManifest: listOf(objectOf({ paths: listOf(text), weights: listOf(WEIGHT) })),
+});
+
+/**
+ * Saves `model` as a folder, which appears complete or not at all. An existing folder is replaced. `quantised`
+ * stores kernels in 8 bits: a quarter of the size, slightly less accurate. Throws InputError if the folder
+ * cannot be written.
+ */
+export async function saveModel(
+  model: tf.LayersModel,
+  folder: string,
+  { quantised = false }: { quantised?: boolean } = {},
+): Promise<void> {
+  await replacePath(folder, (temporary) => {
+    const files = tf.io.fileSystem(temporary);
+    return model.save(
+      tf.io.withSaveHandler((artifacts) =>
+        files.save!(quantised ? quantise(artifacts) : artifacts),
+      ),
+    );
+  });
+}
+
+/** Loads a folder that `saveModel` wrote, or a run folder that contains one as `model/`. */
+export async function loadFolder(folder: string): Promise<tf.LayersModel> {
+  const directory = [folder, path.join(folder, 'model')].find((candidate) =>
+    fs.existsSync(path.join(candidate, 'model.json')),
+  );
+  if (!directory) {
+    throw new InputError(`${folder}: not a model: it holds no model.json and no model/model.json`);
+  }
+  checkFiles(directory);
+  let model: tf.LayersModel;
+  try {
+    model = await tf.loadLayersModel(`file://${path.join(directory, 'model.json')}`);
+  } catch (error) {
+    throw new InputError(`${directory}: the model cannot be loaded: ${messageOf(error)}`);
+  }
+  const input = model.inputs[0].shape;
+  const output = model.outputs[0].shape;
+  if (input.length !== 4 || input[1] === null || input[1] !== input[2] || output.length !== 2) {
+    model.dispose();
+    throw new InputError(
+      `${directory}: takes [${input}] and returns [${output}], want square images in and classes out`,
+    );
+  }
+  return model;
+}
+
+/** tfjs reports damage with an unclear error or not at all, so the sizes are checked first. */
+function checkFiles(directory: string): void {
+  const { weightsManifest } = readJson(path.join(directory, 'model.json'), MODEL_JSON);
+  for (const { paths, weights } of weightsManifest) {
+    const files = paths.map((name) => path.join(directory, name));
+    const missing = files.find((file) => !fs.existsSync(file));
+    if (missing) throw new InputError(`${missing}: no such file, and the model needs it`);
+    const found = files.reduce((sum, file) => sum + fs.statSync(file).size, 0);
+    const want = weights.reduce((sum, weight) => sum + storedBytes(weight), 0);
+    if (found !== want) {
+      throw new InputError(`${directory}: damaged: ${paths} has ${found} bytes, want ${want}`);
+    }
+  }
+}
+
+function storedBytes({ shape, dtype, quantization }: Checked<typeof WEIGHT>): number {
+  return shape.reduce((a, b) => a * b, BYTES[quantization?.dtype ?? dtype]);
+}

@@ -1,0 +1,39 @@
+/** What a training measured, as it stands in `history.json` and `steps.json`. */
+import { type Checked, nullable, number, objectOf } from '../checks';
+
+/** One step: one update of the weights. */
+export const stepRecord = objectOf({
+  /** From 1. */
+  step: number,
+  learningRate: number,
+  /** Mean over the images of this step. */
+  loss: number,
+  /** 0 to 1. */
+  accuracy: number,
+});
+export type StepRecord = Checked<typeof stepRecord>;
+
+export const epochRecord = objectOf({
+  /** From 1. */
+  epoch: number,
+  /** Steps made up to its end, earlier epochs included. */
+  steps: number,
+  /** Mean over the epoch's images as they were trained on, with dropout. */
+  trainLoss: number,
+  /** 0 to 1, likewise. */
+  trainAccuracy: number,
+  /** Null without validation. */
+  valLoss: nullable(number),
+  valAccuracy: nullable(number),
+  /** Spent in training steps. */
+  seconds: number,
+  imagesPerSecond: number,
+});
+export type EpochRecord = Checked<typeof epochRecord>;
+
+export interface History {
+  epochs: EpochRecord[];
+  steps: StepRecord[];
+  /** True if the training was stopped early. Its last epoch may then be incomplete. */
+  interrupted: boolean;
+}

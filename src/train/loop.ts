@@ -1,0 +1,73 @@
+import { epochBatches, type ImageSet } from '../data/index';
+import { checkFits } from '../model/index';
+import { turnEventLoop } from '../progress';
+import type { tf } from '../tf/index';
+import type { EpochRecord, History } from './history';
+import { scheduledRate } from './schedule';
+import type { TrainSettings } from './settings';
+import { trainStep } from './step';
+import { addEpoch, addStep, newTraining, nextEpoch, type Training } from './training';
+
+export interface TrainCallbacks {
+  /** Measures the model after each epoch: `() => evaluate(model, validation)`. */
+  validate?: () => Promise<{ loss: number; accuracy: number } | undefined>;
+  /** After each step; awaited. */
+  onStep?: (training: Training) => void | Promise<void>;
+  /** After each epoch and its validation; awaited. */
+  onEpoch?: (record: EpochRecord, training: Training) => void | Promise<void>;
+  /** Stops the training after the step under way. */
+  signal?: AbortSignal;
+}
+
+export type TrainOptions = Partial<TrainSettings> & TrainCallbacks;
+
+/**
+ * Trains `model` in place on `set` and returns what was measured.
+ * Throws InputError for settings out of range, DivergedError if the loss is not finite.
+ */
+export async function train(
+  model: tf.LayersModel,
+  set: ImageSet,
+  options: TrainOptions = {},
+): Promise<History> {
+  const training = newTraining(model, options);
+  try {
+    return await continueTraining(training, set, options);
+  } finally {
+    training.optimizer.dispose();
+  }
+}
+
+/** The training loop. It begins where `training` stands: at the start, or where a checkpoint was taken. */
+export async function continueTraining(
+  training: Training,
+  set: ImageSet,
+  { validate, onStep, onEpoch, signal }: TrainCallbacks = {},
+): Promise<History> {
+  const { model, optimizer, history, settings } = training;
+  const { epochs, batchSize, accumulationSteps, learningRate, schedule, seed } = settings;
+  checkFits(model, set);
+  const steps = epochs * Math.ceil(Math.ceil(set.length / batchSize) / accumulationSteps);
+
+  while (training.epoch <= epochs && !signal?.aborted) {
+    const batches = epochBatches(set.length, batchSize, { seed, epoch: training.epoch });
+    training.batches = batches.length;
+    while (training.batch < batches.length && !signal?.aborted) {
+      const started = performance.now();
+      const group = batches.slice(training.batch, training.batch + accumulationSteps);
+      optimizer.learningRate = scheduledRate(schedule, learningRate, optimizer.steps + 1, steps);
+      const result = trainStep(training, set, group);
+      training.batch += group.length;
+      addStep(training, result, (performance.now() - started) / 1000);
+      await turnEventLoop(); // lets output flow and signals arrive
+      await onStep?.(training);
+    }
+    const validation = signal?.aborted ? undefined : await validate?.();
+    history.interrupted = signal?.aborted ?? false;
+    const record = addEpoch(training, validation);
+    if (!history.interrupted) nextEpoch(training);
+    await onEpoch?.(record, training);
+  }
+  history.interrupted = training.epoch <= epochs;
+  return history;
+}

@@ -1,0 +1,591 @@
+import { spawn } from 'node:child_process';
+import dns from 'node:dns';
+import fs from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import path from 'node:path';
+import zlib from 'node:zlib';
+import { loadDataset } from '../../src/data/index';
+import { randomUniform } from '../../src/data/random';
+import {
+  DATASET_NAMES,
+  type DataSource,
+  type DownloadOptions,
+  downloadDataset,
+  sourceOf,
+} from '../../src/download/index';
+import { proxyFor } from '../../src/download/proxy';
+import { InputError } from '../../src/errors';
+import { hashOf } from '../../src/files';
+import type { Progress } from '../../src/progress';
+import { root } from '../support/command';
+import { folderOf, idxImages, idxLabels, temporaryFolder } from '../support/idx';
+
+const temporary = temporaryFolder();
+const random = randomUniform(1);
+
+/** Noise does not compress: 150 kB. */
+const images = zlib.gzipSync(idxImages(200, 28, 28, () => Math.floor(random() * 256)));
+const labels = zlib.gzipSync(idxLabels(Array.from({ length: 200 }, (_, i) => i % 10)));
+const contents: Record<string, Buffer> = {
+  'train-images-idx3-ubyte.gz': images,
+  'train-labels-idx1-ubyte.gz': labels,
+};
+const IMAGES = 'train-images-idx3-ubyte.gz';
+
+const source: DataSource = {
+  name: 'Noise',
+  folder: 'FashionMNIST',
+  mirrors: [],
+  files: Object.entries(contents).map(([name, content]) => ({
+    name,
+    bytes: content.length,
+    md5: hashOf('md5', content),
+  })),
+};
+const imagesOnly: DataSource = { ...source, files: source.files.slice(0, 1) };
+
+type Answer = (content: Buffer, response: http.ServerResponse, range: string) => void;
+
+interface Mirror {
+  url: string;
+  /** File name and range of each request. */
+  requests: string[];
+}
+
+const servers: http.Server[] = [];
+
+/** A server on loopback. The nth request for a file gets the nth answer, or the last one. */
+async function mirror(...answers: Answer[]): Promise<Mirror> {
+  const requests: string[] = [];
+  const seen = new Map<string, number>();
+  const server = http.createServer((request, response) => {
+    const name = path.basename(request.url ?? '');
+    const { range = '' } = request.headers;
+    requests.push(`${name} ${range}`.trim());
+    const turn = seen.get(name) ?? 0;
+    seen.set(name, turn + 1);
+    answers[Math.min(turn, answers.length - 1)](contents[name] ?? images, response, range);
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  return { url: `http://127.0.0.1:${port}/files`, requests };
+}
+
+/** Sends the part of `content` that the range asks for, and returns it. */
+function head(content: Buffer, response: http.ServerResponse, range: string): Buffer {
+  const start = Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? 0);
+  const rest = content.subarray(start);
+  response.writeHead(start > 0 ? 206 : 200, {
+    'content-length': rest.length,
+    'content-range': `bytes ${start}-${content.length - 1}/${content.length}`,
+  });
+  return rest;
+}
+const good: Answer = (content, response, range) => response.end(head(content, response, range));
+const status =
+  (code: number, headers: http.OutgoingHttpHeaders = {}): Answer =>
+  (_, response) =>
+    response.writeHead(code, headers).end('no');
+/** Ignores ranges. */
+const whole: Answer = (content, response) => response.end(content);
+const changed: Answer = (content, response) => {
+  const wrong = Buffer.from(content);
+  wrong[wrong.length - 1] ^= 1;
+  response.end(wrong);
+};
+/** Sends a share of the requested bytes, then closes the connection or leaves it open. */
+const partly =
+  (share: number, close: boolean): Answer =>
+  (content, response, range) => {
+    const rest = head(content, response, range);
+    response.write(
+      rest.subarray(0, Math.floor(share * rest.length)),
+      () => close && setTimeout(() => response.socket?.destroy(), 20),
+    );
+  };
+/** Sends the pieces without a Content-Length. */
+const chunked =
+  (pieces: (content: Buffer) => (Buffer | string)[]): Answer =>
+  (content, response) => {
+    for (const piece of pieces(content)) response.write(piece);
+    response.end();
+  };
+
+beforeAll(() => {
+  // These tests use loopback only, whatever proxy the machine has.
+  for (const name of ['http_proxy', 'https_proxy', 'no_proxy']) {
+    delete process.env[name];
+    delete process.env[name.toUpperCase()];
+  }
+});
+
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+let folders = 0;
+/** A root with these files of the data set. */
+const newFolder = (files: Record<string, Buffer | string> = {}) =>
+  folderOf(
+    temporary,
+    String(folders++),
+    Object.fromEntries(
+      Object.entries(files).map(([name, content]) => [`FashionMNIST/raw/${name}`, content]),
+    ),
+  );
+
+const quick = { stallSeconds: 5, attempts: 3, backoffSeconds: 0.01 };
+
+function get(to: string, mirrors: Mirror[], options: Partial<DownloadOptions> = {}, from = source) {
+  const urls = mirrors.map(({ url }) => url);
+  return downloadDataset(from, { to, mirrors: urls, ...quick, ...options });
+}
+
+/** The status of each file after a download. */
+async function statuses(...args: Parameters<typeof get>): Promise<string[]> {
+  const { files } = await get(...args);
+  return files.map((file) => file.status);
+}
+
+const raw = (to: string, ...names: string[]) => path.join(to, 'FashionMNIST', 'raw', ...names);
+const filesIn = (to: string) => fs.readdirSync(raw(to)).sort();
+const isRight = (to: string, name = IMAGES) =>
+  fs.readFileSync(raw(to, name)).equals(contents[name]);
+
+test('the list of data sets is complete', () => {
+  expect(DATASET_NAMES).toEqual(['mnist', 'fashion-mnist', 'kmnist']);
+  const md5s = new Set<string>();
+  for (const dataset of DATASET_NAMES) {
+    const { mirrors, files } = sourceOf(dataset);
+    expect(mirrors.length).toBeGreaterThan(1);
+    for (const address of mirrors) expect(address).toMatch(/^https?:\/\/.*\/$/);
+    expect(files.map(({ name }) => name)).toEqual([
+      'train-images-idx3-ubyte.gz',
+      'train-labels-idx1-ubyte.gz',
+      't10k-images-idx3-ubyte.gz',
+      't10k-labels-idx1-ubyte.gz',
+    ]);
+    for (const { md5 } of files) md5s.add(md5);
+  }
+  expect([...md5s].filter((md5) => /^[0-9a-f]{32}$/.test(md5)).length).toBe(12);
+  expect(() => sourceOf('toString')).toThrow(
+    "data set is 'toString', want mnist, fashion-mnist, kmnist",
+  );
+});
+
+test('downloads a data set that loadDataset reads, and requests no file twice', async () => {
+  const to = newFolder();
+  const server = await mirror(good);
+  const progress: Progress[] = [];
+  const { folder, files } = await get(to, [server], { onProgress: (each) => progress.push(each) });
+  expect(folder).toBe(raw(to));
+  expect(files).toEqual(source.files.map((file) => ({ ...file, status: 'downloaded' })));
+  expect(filesIn(to)).toEqual(Object.keys(contents));
+  for (const data of [to, folder]) expect(loadDataset('train', data).length).toBe(200);
+  expect(loadDataset('train', folder).name).toBe('FashionMNIST train');
+  expect(server.requests).toEqual(Object.keys(contents));
+
+  const shares = progress.map(({ done, total }) => done / total);
+  expect(shares[0]).toBe(0);
+  expect(shares.at(-1)).toBe(1);
+  expect(shares.slice(1).every((share, i) => share >= shares[i])).toBe(true);
+
+  expect(await statuses(to, [server])).toEqual(['present', 'present']);
+  expect(server.requests.length).toBe(2);
+});
+
+test('a root with several data sets is ambiguous', async () => {
+  const to = newFolder();
+  await get(to, [await mirror(good)]);
+  fs.mkdirSync(path.join(to, 'KMNIST', 'raw'), { recursive: true });
+  expect(() => loadDataset('train', to)).toThrow(
+    /holds several data sets, name one: .*FashionMNIST/,
+  );
+});
+
+test('continues after every cut if each attempt brings a good part', async () => {
+  const to = newFolder();
+  const server = await mirror(...Array(6).fill(partly(0.3, true)), good);
+  expect(await statuses(to, [server], {}, imagesOnly)).toEqual(['downloaded']);
+  expect(isRight(to)).toBe(true);
+  expect(server.requests.length).toBe(7);
+  expect(server.requests[1]).toBe(`${IMAGES} bytes=${Math.floor(images.length * 0.3)}-`);
+});
+
+test('continues what an earlier run left, also from another mirror', async () => {
+  const to = newFolder();
+  await expect(get(to, [await mirror(partly(0.5, true), status(404))])).rejects.toThrow(InputError);
+  expect(filesIn(to)).toEqual([`${IMAGES}.part`]);
+  const server = await mirror(good);
+  expect(await statuses(to, [server])).toEqual(['resumed', 'downloaded']);
+  expect(server.requests[0]).toBe(`${IMAGES} bytes=${Math.floor(images.length / 2)}-`);
+  expect(filesIn(to)).toEqual(Object.keys(contents));
+});
+
+test.each<[string, Answer[]]>([
+  ['ignores ranges', [whole]],
+  ['cannot continue (416)', [status(416), whole]],
+  ['continues elsewhere', [status(206, { 'content-range': `bytes 0-9/${images.length}` }), whole]],
+  ['continues another file', [status(206, { 'content-range': 'bytes 1000-1999/2000' }), whole]],
+  ['sends no Content-Range', [status(206), whole]],
+])('starts over if there is a partial file and the server %s', async (_, answers) => {
+  const to = newFolder({ [`${IMAGES}.part`]: images.subarray(0, 1000) });
+  expect(await statuses(to, [await mirror(...answers)], {}, imagesOnly)).toEqual(['downloaded']);
+  expect(filesIn(to)).toEqual([IMAGES]);
+  expect(isRight(to)).toBe(true);
+});
+
+test.each([
+  ['wrong', Buffer.alloc(1000, 7), 'downloaded'],
+  ['complete but wrong', Buffer.alloc(images.length, 7), 'downloaded'],
+  ['too long', Buffer.concat([images, images]), 'downloaded'],
+  ['complete and right', images, 'resumed'],
+])('a partial file that is %s', async (_, content, result) => {
+  const to = newFolder({ [`${IMAGES}.part`]: content });
+  const server = await mirror(good);
+  expect(await statuses(to, [server], {}, imagesOnly)).toEqual([result]);
+  expect(isRight(to)).toBe(true);
+  expect(filesIn(to)).toEqual([IMAGES]);
+  expect(server.requests.includes(IMAGES)).toBe(result === 'downloaded');
+});
+
+const page = '<!DOCTYPE html><title>Log in</title>';
+const html: Answer = (_, response) => response.setHeader('content-type', 'text/html').end(page);
+/** Has the right length, so only the range is wrong. */
+const wrongRange: Answer = (content, response) => {
+  const { length } = content;
+  response.writeHead(206, { 'content-range': `bytes 5-${length - 1}/${length}` }).end(content);
+};
+/** A byte every 20 ms. */
+const drip: Answer = (content, response) => {
+  let at = 0;
+  const timer = setInterval(() => response.write(content.subarray(at, ++at)), 20);
+  response.on('close', () => clearInterval(timer));
+};
+const short = { stallSeconds: 0.3, attempts: 2 };
+
+test.each<[string, Answer, RegExp, Partial<DownloadOptions>?]>([
+  ['403', status(403), /403 Forbidden/],
+  ['404', status(404), /404 Not Found/],
+  ['416 without a range', status(416), /416 Range Not Satisfiable/],
+  ['a wrong range', wrongRange, /206 with bytes 5 … of \d+, want bytes 0 … of \d+/],
+  ['500', status(500), /500 Internal Server Error \(3 attempts\)/],
+  ['an unknown status', status(599), /599 \(3 attempts\)/],
+  ['HTML by its type', html, /HTML instead of data/],
+  ['HTML without a type', chunked(() => [page]), /HTML instead of data/],
+  ['other bytes', chunked(({ length }) => [Buffer.alloc(length, 'x')]), /not a gzip file/],
+  ['a changed bit', changed, /MD5 [0-9a-f]{32}, want [0-9a-f]{32}/],
+  ['circular redirects', status(302, { location: '' }), /more than 5 redirects/],
+  ['a redirect without a location', status(302), /302 without a location/],
+  ['a redirect to a file', status(301, { location: 'file:///etc/passwd' }), /not http or https/],
+  [
+    'a wrong Content-Length',
+    (content, response) => response.end(content.subarray(0, 17)),
+    /Content-Length 17, want \d+/,
+  ],
+  [
+    'a truncated body',
+    chunked((content) => [content.subarray(0, 5000)]),
+    /cut off after 5,000 of [\d,]+ bytes/,
+  ],
+  [
+    'a body that is too long',
+    chunked((content) => [content, content]),
+    /more than the expected [\d,]+ bytes/,
+  ],
+  [
+    'a closed connection',
+    (_, response) => response.socket?.destroy(),
+    /cut off after 0 of [\d,]+ bytes \(3 attempts\)/,
+  ],
+  ['silence', () => {}, /no bytes for 0\.3 s \(2 attempts\)/, short],
+  [
+    'silence in the middle',
+    partly(0.01, false),
+    /cut off|no bytes for|only [\d,]+ bytes in 0\.3 s/,
+    short,
+  ],
+  ['a slow drip', drip, /only [\d,]+ bytes in 0\.3 s/, short],
+  [
+    'a wait that is too long',
+    status(503, { 'retry-after': '3600' }),
+    /503 Service Unavailable, retry after 3600 s/,
+  ],
+])('reports %s, keeps nothing wrong, and tries the next mirror', async (...args) => {
+  const [, answer, reason, options] = args;
+  const to = newFolder();
+  const bad = await mirror(answer);
+  const error = await get(to, [bad], options, imagesOnly).catch((thrown) => thrown);
+  expect(error).toBeInstanceOf(InputError);
+  expect(error.message).toMatch(reason);
+  expect(error.message).toMatch(
+    /^[^\n]*train-images-idx3-ubyte\.gz: no mirror delivered it \(http:\/\/127\.0\.0\.1:\d+\/files\/: [^\n]*the embedded MNIST needs no download$/,
+  );
+  expect(fs.existsSync(raw(to, IMAGES))).toBe(false);
+
+  const [result] = await statuses(to, [bad, await mirror(good)], options, imagesOnly);
+  expect(result).not.toBe('present');
+  expect(isRight(to)).toBe(true);
+  expect(filesIn(to)).toEqual([IMAGES]);
+});
+
+test('names every mirror with its reason, a refused connection too', async () => {
+  const closed = await mirror(good);
+  await new Promise((resolve) => servers.at(-1)?.close(resolve));
+  await expect(get(newFolder(), [closed, await mirror(status(403))])).rejects.toThrow(
+    /files\/: connection refused; http:\/\/127\.0\.0\.1:\d+\/files\/: 403 Forbidden\)/,
+  );
+});
+
+test('waits as long as the server asks', async () => {
+  const server = await mirror(status(429, { 'retry-after': '1' }), good);
+  const start = performance.now();
+  await get(newFolder(), [server], {}, imagesOnly);
+  expect(performance.now() - start).toBeGreaterThan(990);
+  expect(server.requests.length).toBe(2);
+});
+
+test('tries the mirror that worked first for the next file', async () => {
+  const [bad, fine] = [await mirror(status(404)), await mirror(good)];
+  await get(newFolder(), [bad, fine]);
+  expect([bad.requests.length, fine.requests.length]).toEqual([1, 2]);
+});
+
+test('follows redirects and repeats the range', async () => {
+  const to = newFolder();
+  const fine = await mirror(partly(0.5, true), good);
+  const server = await mirror(status(302, { location: `${fine.url}/${IMAGES}?signature=1` }));
+  await get(to, [server], {}, imagesOnly);
+  expect(isRight(to)).toBe(true);
+  expect(fine.requests[1]).toMatch(/\?signature=1 bytes=\d+-$/);
+});
+
+test.each(['ftp://example.org/', 'example.org', 'http://me:word@example.org/', 'http://x/?a=1'])(
+  'rejects the mirror %s',
+  async (address) => {
+    await expect(downloadDataset(source, { to: newFolder(), mirrors: [address] })).rejects.toThrow(
+      /^mirror '.*': want the http or https address/,
+    );
+  },
+);
+
+test('renames a wrong file and says so, even if no mirror has a better one', async () => {
+  const to = newFolder({ [IMAGES]: zlib.gzipSync(idxImages(3, 28, 28)) });
+  const notices: string[] = [];
+  const options = { onNotice: (line: string) => notices.push(line) };
+  await expect(get(to, [await mirror(status(404))], options)).rejects.toThrow(InputError);
+  expect(filesIn(to)).toEqual([`${IMAGES}.wrong`]);
+  expect(notices).toEqual([
+    expect.stringMatching(/-ubyte\.gz: \d+ bytes, want \d+: renamed to .*\.wrong, downloading it/),
+  ]);
+  await get(to, [await mirror(good)], options);
+  expect(isRight(to)).toBe(true);
+});
+
+test('accepts that another process renames a wrong file first', async () => {
+  const to = newFolder({ [IMAGES]: 'wrong' });
+  jest.spyOn(fs, 'renameSync').mockImplementationOnce((file) => {
+    fs.rmSync(file);
+    throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+  });
+  await get(to, [await mirror(good)]);
+  jest.restoreAllMocks();
+  expect(filesIn(to)).toEqual(Object.keys(contents));
+});
+
+test('keeps an unpacked file with the same content, and renames another one', async () => {
+  const [plain, other] = ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte'];
+  const to = newFolder({
+    [plain]: idxImages(200, 28, 28),
+    [other]: zlib.gunzipSync(labels),
+  });
+  const notices: string[] = [];
+  await get(to, [await mirror(good)], { onNotice: (line) => notices.push(line) });
+  expect(filesIn(to)).toEqual([`${plain}.gz`, `${plain}.wrong`, other, `${other}.gz`]);
+  expect(notices).toEqual([
+    expect.stringMatching(/ubyte: differs from .*\.gz: renamed to .*wrong/),
+  ]);
+});
+
+test('stops when aborted, keeps the bytes, and continues later', async () => {
+  const to = newFolder();
+  const controller = new AbortController();
+  let reports = 0;
+  const hanging = get(to, [await mirror(partly(0.5, false))], {
+    signal: controller.signal,
+    onProgress: () => {
+      if (++reports === 2) controller.abort(); // the first report comes before any byte
+    },
+  });
+  await expect(hanging).rejects.toThrow(/abort/i);
+  expect(filesIn(to)).toEqual([`${IMAGES}.part`]);
+  expect(fs.statSync(raw(to, `${IMAGES}.part`)).size).toBeGreaterThan(1000);
+  expect(await statuses(to, [await mirror(good)])).toEqual(['resumed', 'downloaded']);
+});
+
+test.each([
+  ['waits for the next attempt', status(500), { backoffSeconds: 50 }],
+  ['waits for the server', (() => {}) as Answer, { stallSeconds: 50 }],
+])('stops when aborted while it %s', async (_, answer, options) => {
+  const signal = AbortSignal.timeout(200);
+  const waiting = get(newFolder(), [await mirror(answer)], { signal, ...options });
+  await expect(waiting).rejects.toThrow(/abort/i);
+});
+
+test('reports a full disk and an impossible folder', async () => {
+  const to = newFolder();
+  const append = jest.spyOn(fs, 'appendFileSync').mockImplementation(() => {
+    throw new Error('ENOSPC: no space left on device, write');
+  });
+  await expect(get(to, [await mirror(good)])).rejects.toThrow(
+    /train-images-idx3-ubyte\.gz.*: ENOSPC: no space left on device/,
+  );
+  append.mockRestore();
+  expect(filesIn(to)).toEqual([]);
+  fs.writeFileSync(path.join(temporary, 'file'), '');
+  await expect(get(path.join(temporary, 'file'), [])).rejects.toThrow(InputError);
+});
+
+/** Starts a download in another process. */
+function otherProcess(to: string, server: Mirror): { ended: Promise<string>; kill: () => void } {
+  const entry = path.join(root, 'src', 'download', 'index.ts');
+  const script = `
+    const { downloadDataset } = require(${JSON.stringify(entry)});
+    downloadDataset(${JSON.stringify(source)}, ${JSON.stringify({ to, mirrors: [server.url], ...quick })}).then(
+      ({ files }) => console.log(files.map((file) => file.status).join()),
+      (error) => console.log(error.message));`;
+  const tsx = path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
+  const child = spawn(process.execPath, ['--import', tsx, '--eval', script]);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
+  return {
+    ended: new Promise((resolve) => child.on('close', () => resolve(output.trim()))),
+    kill: () => child.kill('SIGKILL'),
+  };
+}
+
+test('several processes can download into one folder at once', async () => {
+  const slowly: Answer = (content, response) => {
+    response.write(content.subarray(0, 20));
+    setTimeout(() => response.end(content.subarray(20)), 300);
+  };
+  // Each process renames the wrong file or finds it renamed.
+  const to = newFolder({ [IMAGES]: 'wrong' });
+  const server = await mirror(slowly);
+  const outputs = await Promise.all([1, 2, 3].map(() => otherProcess(to, server).ended));
+  for (const output of outputs) {
+    expect(output.split('\n').at(-1)).toMatch(/^(downloaded|present),(downloaded|present)$/);
+  }
+  expect(filesIn(to)).toEqual([IMAGES, `${IMAGES}.wrong`, 'train-labels-idx1-ubyte.gz'].sort());
+  for (const name of Object.keys(contents)) expect(isRight(to, name)).toBe(true);
+});
+
+test('continues the file of a killed process, and leaves that of a living one alone', async () => {
+  const to = newFolder();
+  const other = otherProcess(to, await mirror(partly(0.5, false)));
+  let output: string | undefined;
+  void other.ended.then((text) => (output = text));
+  const parts = () => (fs.existsSync(raw(to)) ? filesIn(to) : []);
+  while (!parts().some((name) => fs.statSync(raw(to, name)).size > 0)) {
+    if (output !== undefined) throw new Error(`the other process ended: ${output}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const [name] = parts();
+  expect(name).toMatch(/^train-images-idx3-ubyte\.gz\.[0-9a-f]{8}-\d+-[0-9a-f]{8}\.part$/);
+
+  const copy = path.join(temporary, 'copy');
+  fs.cpSync(to, copy, { recursive: true });
+  expect(await statuses(copy, [await mirror(good)], {}, imagesOnly)).toEqual(['downloaded']);
+  expect(filesIn(copy)).toEqual([IMAGES, name]);
+
+  other.kill();
+  await other.ended;
+  expect(await statuses(to, [await mirror(good)])).toEqual(['resumed', 'downloaded']);
+  expect(filesIn(to)).toEqual(Object.keys(contents));
+});
+
+describe('proxies', () => {
+  const env = {
+    http_proxy: 'http://proxy:3128',
+    HTTPS_PROXY: 'secure:3129',
+    NO_PROXY: 'localhost, .example.org,example.net:8080',
+  };
+  test.each([
+    ['http://a.com/', 'http://proxy:3128'],
+    ['https://a.com/', 'http://secure:3129'],
+    ['http://localhost:99/', undefined],
+    ['https://www.example.org/', undefined],
+    ['https://example.org/', undefined],
+    ['http://notexample.org/', 'http://proxy:3128'],
+    ['http://example.net:8080/', undefined],
+    ['http://example.net/', 'http://proxy:3128'],
+  ])('%s goes through %s', (address, proxy) => {
+    expect(proxyFor(new URL(address), env)).toBe(proxy);
+  });
+
+  test('no proxy, no_proxy=* and an unusable proxy', () => {
+    const url = new URL('http://a.com/');
+    expect(proxyFor(url, {})).toBeUndefined();
+    expect(proxyFor(url, { ...env, no_proxy: '*' })).toBeUndefined();
+    expect(() => proxyFor(url, { http_proxy: 'socks5://proxy' })).toThrow(
+      'http_proxy in the environment: not the address of an HTTP proxy',
+    );
+  });
+
+  afterEach(() => {
+    delete process.env.http_proxy;
+    delete process.env.https_proxy;
+  });
+
+  test('http goes to the proxy instead of the mirror', async () => {
+    const proxy = await mirror(good);
+    process.env.http_proxy = new URL(proxy.url).origin;
+    const mirrors = [{ url: 'http://data.invalid/x', requests: [] }];
+    expect(await statuses(newFolder(), mirrors)).toEqual(['downloaded', 'downloaded']);
+    expect(proxy.requests.length).toBe(2);
+  });
+
+  test('https goes through a tunnel, and the error names the proxy', async () => {
+    const proxy = await mirror(good);
+    const tunnels: string[] = [];
+    servers.at(-1)?.on('connect', (request, socket) => {
+      tunnels.push(String(request.url));
+      socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+    });
+    process.env.https_proxy = new URL(proxy.url).origin;
+    const mirrors = [{ url: 'https://data.invalid/x', requests: [] }];
+    await expect(get(newFolder(), mirrors, { attempts: 1 })).rejects.toThrow(
+      /Proxy response \(403\).*\(through the proxy 127\.0\.0\.1:\d+\)/,
+    );
+    expect(tunnels).toEqual(['data.invalid:443']);
+  });
+
+  test('an unusable proxy ends the download', async () => {
+    process.env.http_proxy = 'socks5://proxy';
+    await expect(get(newFolder(), [await mirror(good)])).rejects.toThrow(/^http_proxy in the env/);
+  });
+});
+
+test('reads the embedded data without the network', () => {
+  const refuse = () => {
+    throw new Error('the network was used');
+  };
+  const spies = [
+    jest.spyOn(net.Socket.prototype, 'connect').mockImplementation(refuse),
+    jest.spyOn(dns, 'lookup').mockImplementation(refuse as never),
+    jest.spyOn(http, 'request').mockImplementation(refuse),
+    jest.spyOn(globalThis, 'fetch').mockImplementation(refuse),
+  ];
+  try {
+    expect(loadDataset('train').length).toBe(60000);
+    expect(loadDataset('test').length).toBe(10000);
+    for (const spy of spies) expect(spy).not.toHaveBeenCalled();
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+});

@@ -1,0 +1,184 @@
+/** The draw page in a real browser. It must predict the same as `predictImage`. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { loadDataset, slice } from '../../../src/data/index';
+import { exportModel, type Site, serve, writePage } from '../../../src/draw/index';
+import { alexnet, type LayerSpec } from '../../../src/model/index';
+import { predictImage } from '../../../src/predict/index';
+import { loadModel, saveModel } from '../../../src/storage/index';
+import type { tf } from '../../../src/tf/index';
+import { train } from '../../../src/train/index';
+import { describeBrowser, launchChromium, openPage } from '../../support/chromium';
+import { root } from '../../support/command';
+import { temporaryFolder } from '../../support/idx';
+import { maxDifference } from '../../support/tensors';
+
+const temporary = temporaryFolder();
+const screenshots = path.join(root, 'build', 'screenshots');
+const desktop = { width: 1100, height: 1000 };
+const phone = { width: 390, height: 844 };
+
+/** AlexNet's kinds of layers, but few and small: it reads most digits after seconds of training. */
+const layers: LayerSpec[] = [
+  { kind: 'conv', name: 'conv1', filters: 16, kernel: 7, stride: 2, padding: 2 },
+  { kind: 'maxPool', name: 'pool1', kernel: 3, stride: 2 },
+  { kind: 'conv', name: 'conv2', filters: 32, kernel: 5, stride: 1, padding: 2 },
+  { kind: 'maxPool', name: 'pool2', kernel: 3, stride: 2 },
+  { kind: 'flatten', name: 'flatten' },
+  { kind: 'dropout', name: 'dropout' },
+  { kind: 'dense', name: 'fc1', units: 64, relu: true },
+  { kind: 'dense', name: 'fc2', units: 0, relu: false },
+];
+
+let browser: Browser;
+let site: Site;
+let empty: Site;
+let model: tf.LayersModel;
+
+const place = (name: string) => path.join(temporary, name);
+
+/** Draws a 7 in one stroke. */
+async function drawSeven(page: Page): Promise<void> {
+  const paper = (await page.locator('#paper').boundingBox())!;
+  const at = (x: number, y: number) =>
+    [paper.x + x * paper.width, paper.y + y * paper.height] as const;
+  await page.mouse.move(...at(0.3, 0.25));
+  await page.mouse.down();
+  await page.mouse.move(...at(0.7, 0.25), { steps: 8 });
+  await page.mouse.move(...at(0.45, 0.8), { steps: 8 });
+  await page.mouse.up();
+}
+
+/** The unrounded probabilities behind the bars. Empty without a prediction. */
+const shares = (page: Page) =>
+  page
+    .locator('#bars.filled .track > span')
+    .evaluateAll((spans) => spans.map((span) => Number(span.style.getPropertyValue('--share'))));
+
+/** The picture of the last step on the page. */
+async function lastStep(
+  page: Page,
+): Promise<{ pixels: Uint8Array; width: number; height: number }> {
+  // A string, because the tests are compiled without the browser's types.
+  const values = (await page.evaluate(`(() => {
+    const canvas = [...document.querySelectorAll('#pictures canvas')].at(-1);
+    const { width, height } = canvas;
+    return [width, height, ...canvas.getContext('2d').getImageData(0, 0, width, height).data];
+  })()`)) as number[];
+  const [width, height, ...data] = values;
+  return { pixels: Uint8Array.from(data.filter((_, i) => i % 4 === 0)), width, height };
+}
+
+describeBrowser('the draw page', () => {
+  beforeAll(async () => {
+    fs.mkdirSync(screenshots, { recursive: true });
+    browser = await launchChromium();
+    const trained = alexnet({ inputSize: 56, layers, dropout: 0.2, seed: 1 });
+    await train(trained, slice(loadDataset('train'), 0, 4000), {
+      epochs: 2,
+      batchSize: 50,
+      learningRate: 2e-3,
+    });
+    await saveModel(trained, place('trained'));
+    trained.dispose();
+    const page = await writePage(place('site'));
+    await exportModel(place('trained'), page);
+    model = await loadModel(path.join(page, 'model'));
+    site = await serve(place('site'), 0);
+    await writePage(place('empty'));
+    empty = await serve(place('empty'), 0);
+  }, 180_000);
+  afterAll(() => Promise.all([browser?.close(), site?.close(), empty?.close()]));
+
+  test('predicts the same as predictImage, without any other server', async () => {
+    const { page, requests, errors } = await openPage(browser, { viewport: desktop });
+    await page.goto(`${site.url}draw/`);
+    await page.waitForSelector('text=/takes 56×56 pixels and runs on the processor/');
+    expect(await page.locator('#bars li').count()).toBe(10);
+    expect(await shares(page)).toEqual([]);
+    await drawSeven(page);
+    await page.waitForSelector('text=/I see a 7, \\d+\\.\\d% sure/');
+    await page.waitForSelector('text=/This prediction took \\d+ ms/');
+    const found = await shares(page);
+    expect(found.length).toBe(10);
+    expect(found.reduce((a, b) => a + b)).toBeCloseTo(1, 4);
+    const image = await lastStep(page);
+    expect([image.width, image.height]).toEqual([28, 28]);
+    expect(maxDifference(found, predictImage(model, image).probabilities)).toBeLessThan(1e-3);
+    expect(await page.locator('#pictures figcaption').allTextContents()).toEqual([
+      'Grey, 480×480',
+      'Light on dark, 480×480',
+      'Even light, 480×480',
+      'Ink, 480×480',
+      expect.stringMatching(/^Crop, /),
+      expect.stringMatching(/^Stroke width, /),
+      expect.stringMatching(/^20×20 box, /),
+      'Centre of mass, 28×28',
+    ]);
+    expect(await page.textContent('#digit')).toBe('7');
+    await page.screenshot({ path: path.join(screenshots, 'draw.png'), fullPage: true });
+
+    // No prediction without a drawing, not even if undo comes before the answer.
+    await page.click('#clear');
+    expect(await shares(page)).toEqual([]);
+    await drawSeven(page);
+    await page.click('#undo');
+    await page.waitForTimeout(1000);
+    expect(await shares(page)).toEqual([]);
+    expect(await page.textContent('#digit')).toBe('?');
+    expect(await page.locator('#steps').isVisible()).toBe(false);
+
+    expect(requests.filter((url) => !url.startsWith(site.url) && !url.startsWith('data:'))).toEqual(
+      [],
+    );
+    expect(errors).toEqual([]);
+  }, 120_000);
+
+  test('reads a picture file; explains why it cannot read a dot or a text file', async () => {
+    const { page, errors } = await openPage(browser, { viewport: phone, colorScheme: 'dark' });
+    await page.goto(`${site.url}draw/`);
+    await page.setInputFiles('#file', path.join(root, 'samples', '0-28x28.png'));
+    await page.waitForSelector('#bars.filled');
+    // Already in MNIST's form: the browser passes on the bytes of the file.
+    expect(await page.locator('#pictures figcaption').allTextContents()).toEqual([
+      'MNIST form, 28×28',
+    ]);
+    const { probabilities } = predictImage(model, await lastStep(page));
+    expect(maxDifference(await shares(page), probabilities)).toBeLessThan(1e-3);
+    await page.setInputFiles('#file', path.join(root, 'samples', '3-photo.jpg'));
+    await page.waitForSelector('text=Centre of mass, 28×28');
+    await page.waitForSelector('#bars.filled');
+    await page.screenshot({ path: path.join(screenshots, 'draw-phone.png'), fullPage: true });
+
+    await page.setInputFiles('#file', path.join(root, 'package.json'));
+    await page.waitForSelector('text=/Cannot open package.json as a picture: /');
+    expect(await shares(page)).toEqual([]);
+    const paper = (await page.locator('#paper').boundingBox())!;
+    await page.mouse.click(paper.x + 30, paper.y + 1);
+    await page.waitForSelector('text=/I cannot find a digit: .*Try again/');
+    expect(await shares(page)).toEqual([]);
+    // The page is not wider than the phone.
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(phone.width);
+    expect(errors).toEqual([]);
+  }, 120_000);
+
+  test('without a model it explains how to get one, and shows the steps', async () => {
+    const { page, errors } = await openPage(browser, { viewport: phone });
+    await page.goto(`${empty.url}draw/`);
+    await page.waitForSelector('text=/There is no trained network yet/');
+    expect(await page.textContent('#notice')).toMatch(/npm run tutorial.*notebook 3.*--model/);
+    await drawSeven(page);
+    await page.waitForSelector('text=Centre of mass, 28×28');
+    expect(await shares(page)).toEqual([]);
+    await page.screenshot({ path: path.join(screenshots, 'draw-no-model.png'), fullPage: true });
+    expect(errors).toEqual([]);
+  }, 60_000);
+
+  test('opened as a file, it says what to run', async () => {
+    const { page, errors } = await openPage(browser, { viewport: desktop, offline: true });
+    await page.goto(`file://${place('empty')}/draw/index.html`);
+    await page.waitForSelector('#notice >> text=npm run draw');
+    expect(errors).toEqual([]);
+  }, 60_000);
+});

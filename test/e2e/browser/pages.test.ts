@@ -1,0 +1,225 @@
+/**
+ * The pages of executed notebooks in a real browser with the network off: on a desk, on a phone, light and dark.
+ * Needs Chromium (the variable CHROMIUM names another place); without one it says so and skips.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { describeBrowser, launchChromium } from '../../support/chromium';
+import { command, root } from '../../support/command';
+import { temporaryFolder } from '../../support/idx';
+
+const DESK = { viewport: { width: 1280, height: 900 } };
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+
+const output = path.join(temporaryFolder(), 'pages');
+const screenshots = path.join(root, 'build', 'screenshots');
+let browser: Browser;
+/** What went wrong on the pages of a test: errors, and requests for anything but files and data. */
+let wrong: string[] = [];
+
+async function open(name: string, options: BrowserContextOptions = DESK): Promise<Page> {
+  const context = await browser.newContext({ offline: true, ...options });
+  const page = await context.newPage();
+  page.on('pageerror', (error) => wrong.push(error.message));
+  page.on('request', (request) => {
+    if (!/^(file|data|blob):/.test(request.url())) wrong.push(request.url());
+  });
+  await page.goto(`file://${output}/${name}.html`);
+  if (name !== 'index' && options.javaScriptEnabled !== false)
+    await page.waitForSelector('.js-plotly-plot .trace');
+  return page;
+}
+
+/** The whole page. (Playwright's own `fullPage` takes the touch screen away meanwhile.) */
+async function screenshot(page: Page, name: string): Promise<void> {
+  const { width } = page.viewportSize()!;
+  const height = await evaluate<number>(page, 'document.scrollingElement.scrollHeight');
+  await page.setViewportSize({ width, height });
+  await page.screenshot({ path: path.join(screenshots, `${name}.png`) });
+}
+
+/** As text, because the tests are compiled without the browser's types. */
+const evaluate = <T>(page: Page, script: string) => page.evaluate(script) as Promise<T>;
+const fitsWidth = (page: Page) =>
+  evaluate<boolean>(page, 'document.scrollingElement.scrollWidth <= innerWidth');
+const style = (page: Page, selector: string, property: string) =>
+  evaluate<string>(page, `getComputedStyle(document.querySelector('${selector}')).${property}`);
+
+describeBrowser('pages', () => {
+  beforeAll(async () => {
+    fs.mkdirSync(screenshots, { recursive: true });
+    const notebooks = ['sections', 'small'].map((name) =>
+      path.join(__dirname, `../../fixtures/${name}.ipynb`),
+    );
+    const run = await command(['scripts/tutorial.mjs', '--output', output, ...notebooks]);
+    expect(run.stderr).toBe('');
+    expect(run.code).toBe(0);
+    browser = await launchChromium();
+  }, 180_000);
+  afterAll(() => browser?.close());
+  beforeEach(() => {
+    wrong = [];
+  });
+  afterEach(() => expect(wrong).toEqual([]));
+
+  test('figures are drawn, once Plotly is inlined, and told to those who cannot see them', async () => {
+    const page = await open('small');
+    expect(await page.locator('.scatterlayer .trace path.js-line').count()).toBe(4);
+    expect(await page.locator('.figure').getAttribute('role')).toBe('img');
+    expect(await page.locator('.figure').getAttribute('aria-label')).toMatch(/A small training/);
+    expect(await page.locator('img').getAttribute('alt')).toBe('three digits');
+    expect(
+      fs.readFileSync(path.join(output, 'small.html'), 'utf8').split('* plotly.js v').length,
+    ).toBe(2);
+    await screenshot(page, 'page-desk');
+  });
+
+  test('a page that is moved alone works as well', async () => {
+    const alone = path.join(output, 'alone');
+    fs.mkdirSync(alone, { recursive: true });
+    fs.copyFileSync(path.join(output, 'small.html'), path.join(alone, 'small.html'));
+    const page = await open('alone/small');
+    expect(await page.locator('.scatterlayer .trace path.js-line').count()).toBe(4);
+  });
+
+  test('on a phone nothing is wider than the page, and the contents fold', async () => {
+    for (const name of ['sections', 'small', 'index']) {
+      const page = await open(name, { ...PHONE, colorScheme: 'dark' });
+      expect(await fitsWidth(page)).toBe(true);
+      await screenshot(page, `${name === 'index' ? 'index' : `page-${name}`}-phone-dark`);
+      const links = page.locator('.contents nav');
+      expect(await links.isVisible()).toBe(false);
+      await page.click('.contents summary');
+      expect(await links.isVisible()).toBe(true);
+      expect(await fitsWidth(page)).toBe(true);
+    }
+    const page = await open('sections', PHONE);
+    const scrolls = (selector: string) =>
+      evaluate<boolean>(
+        page,
+        `(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector('${selector}'))`,
+      );
+    expect(await scrolls('.wide')).toBe(true);
+    expect(await scrolls('pre.stdout')).toBe(true);
+  });
+
+  test('plots side by side stand below each other on a phone', async () => {
+    const tops = async (page: Page) => {
+      const boxes = await Promise.all(
+        [0, 1].map((i) => page.locator('.subplot .gridlayer').nth(i).boundingBox()),
+      );
+      return boxes.map((box) => Math.round(box!.y));
+    };
+    const [left, right] = await tops(await open('small'));
+    expect(Math.abs(left - right)).toBeLessThan(5);
+    const phone = await open('small', PHONE);
+    const [upper, lower] = await tops(phone);
+    expect(lower - upper).toBeGreaterThan(100);
+    const figure = (await phone.locator('.figure').boundingBox())!;
+    const next = (await phone.locator('.code').last().boundingBox())!;
+    expect(next.y).toBeGreaterThanOrEqual(figure.y + figure.height);
+  });
+
+  test('the dark scheme changes paper and figures, and back, while the page is open', async () => {
+    const page = await open('sections', { ...DESK, colorScheme: 'light' });
+    const colors = async () => ({
+      paper: await style(page, 'body', 'backgroundColor'),
+      text: await style(page, 'body', 'color'),
+      figure: await style(page, '.figure .gtitle', 'fill'),
+      plot: await style(page, '.figure .main-svg', 'backgroundColor'),
+      grid: await style(page, '.figure .gridlayer path', 'stroke'),
+      token: await style(page, '.code .kr, .code .k, .code .kd', 'color'),
+    });
+    const light = await colors();
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.waitForFunction(
+      `getComputedStyle(document.querySelector('.figure .gtitle')).fill !== '${light.figure}'`,
+    );
+    const dark = await colors();
+    for (const name of ['paper', 'text', 'figure', 'grid', 'token'] as const)
+      expect(dark[name]).not.toBe(light[name]);
+    for (const each of [light, dark]) {
+      expect(each.figure).toBe(each.text);
+      expect(each.plot).toBe('rgba(0, 0, 0, 0)');
+    }
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.waitForFunction(
+      `getComputedStyle(document.querySelector('.figure .gtitle')).fill === '${light.figure}'`,
+    );
+    expect(await colors()).toEqual(light);
+  });
+
+  test('the contents lead to sections and pages, links to notebooks to their pages', async () => {
+    const page = await open('sections');
+    const links = page.locator('.contents ol ol a');
+    expect(await links.allTextContents()).toEqual(['A wide table', 'A figure', 'Exercises']);
+    expect(await page.locator('.contents [aria-current=page]').textContent()).toBe('0. Sections');
+    for (const link of await links.all()) {
+      await link.click();
+      const anchor = decodeURIComponent(new URL(page.url()).hash.slice(1));
+      expect(await page.locator(`[id="${anchor}"]`).count()).toBe(1);
+    }
+    const heading = page.locator('h2', { hasText: 'A figure' });
+    expect(await heading.getAttribute('id')).toBe('A-figure-(图)');
+    expect(await heading.locator('[lang=zh]').textContent()).toBe('图');
+    await page.click('main >> text=to a section');
+    expect(decodeURIComponent(page.url())).toMatch(/#A-figure-\(图\)$/);
+
+    const answer = page.locator('text=There is nothing to answer');
+    expect(await answer.isVisible()).toBe(false);
+    await page.click('text=Answers');
+    expect(await answer.isVisible()).toBe(true);
+
+    await page.click('main >> text=the small notebook');
+    expect(page.url()).toMatch(/small\.html$/);
+    await page.click('.turn [rel=prev]');
+    expect(page.url()).toMatch(/sections\.html$/);
+    await page.click('.turn [rel=next]');
+    expect(page.url()).toMatch(/small\.html$/);
+  });
+
+  test('without scripts there is a picture of each figure', async () => {
+    const page = await open('sections', { ...DESK, javaScriptEnabled: false });
+    const picture = page.locator('main img');
+    expect(await picture.count()).toBe(1);
+    expect(await picture.getAttribute('alt')).toMatch(/Three bars/);
+    expect((await picture.boundingBox())!.height).toBeGreaterThan(100);
+    expect(await page.locator('.figure').isVisible()).toBe(false);
+    expect(await page.locator('.contents nav').isVisible()).toBe(true);
+  });
+
+  test('the index lists the pages that are there, their questions and sections', async () => {
+    const page = await open('index');
+    expect(await page.locator('.notebook h2 a').allTextContents()).toEqual([
+      '0. Sections',
+      'A small notebook that uses everything once',
+    ]);
+    expect(await page.locator('.notebook p').textContent()).toBe(
+      'What does a page of several sections look like?',
+    );
+    await screenshot(page, 'index-desk');
+    await page.click('.notebook >> text=A figure');
+    expect(decodeURIComponent(page.url())).toMatch(/sections\.html#A-figure-\(图\)$/);
+  });
+
+  test('the index tells what a training came to, and where to draw a digit', async () => {
+    const file = path.join(output, 'summary.json');
+    const before = fs.readFileSync(file, 'utf8');
+    const train = { images: 20_000, epochs: 1, steps: 625, seconds: 95.3, precision: 'bfloat16' };
+    const test = { images: 10_000, accuracy: 0.9788, loss: 0.07 };
+    fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(before), train, test }));
+    const find =
+      "import('./scripts/environment.mjs').then((m) => console.log(m.pythonEnvironment().python))";
+    const python = (await command(['--eval', find])).stdout.trim();
+    const write = `require('node:child_process').execFileSync(${JSON.stringify(python)}, ['scripts/page.py', ${JSON.stringify(output)}, 'node_modules/plotly.js-dist/plotly.js'])`;
+    expect(await command(['--eval', write])).toMatchObject({ code: 0, stderr: '' });
+    const page = await open('index');
+    const facts = await page.locator('.result').textContent();
+    expect(facts).toMatch('97.88%of 10,000 test images right');
+    expect(facts).toMatch('95 sof training: 1 epoch of 20,000 images, 625 steps in bfloat16');
+    await screenshot(page, 'index-result');
+    await page.click('.draw');
+    expect(await page.title()).toBe('Draw a digit: AlexNet on MNIST');
+  });
+});

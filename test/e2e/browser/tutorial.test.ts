@@ -1,0 +1,50 @@
+/**
+ * The pages that `npm run tutorial` left in build/tutorial, with the network off: where the variable TUTORIAL_PAGES
+ * asks for it, as `.ci/run` does after the tutorial. What lies there at other times may be of other code.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Browser } from 'playwright-core';
+import { describeBrowser, launchChromium, openPage } from '../../support/chromium';
+import { root } from '../../support/command';
+
+const folder = path.join(root, 'build', 'tutorial');
+const isAsked = Boolean(process.env.TUTORIAL_PAGES);
+const pages = isAsked ? fs.readdirSync(folder).filter((name) => name.endsWith('.html')) : ['none'];
+
+(isAsked ? describeBrowser : describe.skip)('the pages of the tutorial', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+  afterAll(() => browser?.close());
+
+  test.each(pages)(
+    '%s is whole on a phone, in the dark, with no network',
+    async (name) => {
+      const { page, requests, errors } = await openPage(browser, {
+        viewport: { width: 390, height: 844 },
+        colorScheme: 'dark',
+        offline: true,
+      });
+      await page.goto(`file://${folder}/${name}`);
+      const figures = await page.$$eval('.figure', (places) => places.length);
+      await page.waitForFunction(
+        `[...document.querySelectorAll('.js-plotly-plot')].filter((plot) => plot.querySelector('.trace, .hm')).length === ${figures}`,
+      );
+      const drawn = await page.$$eval('.js-plotly-plot', (plots) =>
+        plots.map((plot) => ({
+          traces: (plot as unknown as { data: unknown[] }).data.length,
+          drawn: plot.querySelectorAll('.scatterlayer .trace, .heatmaplayer .hm, .barlayer .trace')
+            .length,
+        })),
+      );
+      for (const { traces, drawn: seen } of drawn) expect(seen).toBe(traces);
+      expect(await page.evaluate('document.scrollingElement.scrollWidth <= innerWidth')).toBe(true);
+      expect(requests.filter((url) => !/^(file|data|blob):/.test(url))).toEqual([]);
+      expect(errors).toEqual([]);
+      await page.context().close();
+    },
+    60_000,
+  );
+});

@@ -1,0 +1,266 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { Jimp } from 'jimp';
+import { cli, command, expectOneLineError, inParallel } from '../../support/command';
+import { folderOf, idxImages, idxLabels, temporaryFolder } from '../../support/idx';
+import { barSet } from '../../support/sets';
+
+const temporary = temporaryFolder();
+const place = (name: string) => path.join(temporary, name);
+
+/** A small data set that a network can learn: 240 training and 40 test images. */
+function dataFolder(): string {
+  const file = (length: number, seed: number) => {
+    const { pixels, labels } = barSet(length, 10, seed);
+    return [idxImages(length, 28, 28, (i) => pixels[i]), idxLabels([...labels])];
+  };
+  const [trainImages, trainLabels] = file(240, 1);
+  const [testImages, testLabels] = file(40, 2);
+  return folderOf(temporary, 'data', {
+    'MNIST/raw/train-images-idx3-ubyte': trainImages,
+    'MNIST/raw/train-labels-idx1-ubyte': trainLabels,
+    'MNIST/raw/t10k-images-idx3-ubyte': testImages,
+    'MNIST/raw/t10k-labels-idx1-ubyte': testLabels,
+  });
+}
+
+const data = dataFolder();
+const run = place('run');
+const json = (file: string) => JSON.parse(fs.readFileSync(file, 'utf8'));
+
+// Trains once. All tests use its run folder.
+beforeAll(async () => {
+  const { code, stdout, stderr } = await cli(
+    'train',
+    ...['--data', data, '--run', run, '--epochs', '2', '--batch-size', '10', '--lr', '0.001'],
+    ...['--input-size', '63', '--init', 'he', '--train-images', '200'],
+  );
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/Epoch 2\/2: loss/);
+  expect(code).toBe(0);
+}, 120_000);
+
+test('train writes config, history and model', () => {
+  expect(json(path.join(run, 'config.json'))).toMatchObject({
+    epochs: 2,
+    batchSize: 10,
+    learningRate: 0.001,
+    weightDecay: 0.01,
+    accumulationSteps: 1,
+    trainImages: 200,
+    validationImages: 20,
+    seed: 42,
+  });
+  const history = json(path.join(run, 'history.json'));
+  expect(history.map((epoch: { epoch: number }) => epoch.epoch)).toEqual([1, 2]);
+  for (const key of [
+    'trainLoss',
+    'trainAccuracy',
+    'valLoss',
+    'valAccuracy',
+    'seconds',
+    'imagesPerSecond',
+  ]) {
+    expect(typeof history[1][key]).toBe('number');
+  }
+  expect(json(path.join(run, 'steps.json')).length).toBe(40);
+  expect(fs.readdirSync(path.join(run, 'model')).sort()).toEqual(['model.json', 'weights.bin']);
+});
+
+test('evaluate --json prints only JSON, the same for the run and its model folder', async () => {
+  const results = await Promise.all(
+    [run, path.join(run, 'model')].map((model) =>
+      cli('evaluate', '--model', model, '--data', data, '--json'),
+    ),
+  );
+  for (const { code, stdout, stderr } of results) {
+    expect([code, stderr]).toEqual([0, '']);
+    const { images, loss, accuracy, confusion } = JSON.parse(stdout);
+    expect(images).toBe(40);
+    expect(accuracy).toBeGreaterThan(0.5);
+    expect(loss).toBeGreaterThan(0);
+    expect(confusion.flat().reduce((a: number, b: number) => a + b, 0)).toBe(40);
+  }
+  expect(results[0].stdout).toBe(results[1].stdout);
+});
+
+test('predict reads the digit in a file', async () => {
+  const { pixels } = barSet(10, 10, 2);
+  const bitmap = Buffer.alloc(4 * 784);
+  bitmap.set([...pixels.subarray(3 * 784, 4 * 784)].flatMap((v) => [v, v, v, 255]));
+  const file = place('three.png');
+  fs.writeFileSync(
+    file,
+    await Jimp.fromBitmap({ data: bitmap, width: 28, height: 28 }).getBuffer('image/png'),
+  );
+  const { code, stdout, stderr } = await cli('predict', '--model', run, '--json', file);
+  expect([code, stderr]).toEqual([0, '']);
+  const [result] = JSON.parse(stdout);
+  expect(Object.keys(result)).toEqual(['file', 'prediction', 'probabilities']);
+  expect(result.file).toBe(file);
+  expect(result.probabilities.length).toBe(10);
+  const plain = await cli('predict', '--model', run, file);
+  expect(plain.stdout).toMatch(new RegExp(`three.png: ${result.prediction} \\(`));
+});
+
+test('--help', async () => {
+  const names = ['train', 'evaluate', 'predict', 'export', 'data', 'draw'];
+  const results = await inParallel(names, (name) => cli(name, '--help'));
+  results.forEach(({ code, stdout }, i) => {
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`Usage: npm run ${names[i]} -- `)]);
+  });
+}, 120_000);
+
+test('an existing run is not overwritten', async () => {
+  const before = fs.readFileSync(path.join(run, 'config.json'), 'utf8');
+  expectOneLineError(
+    await cli('train', '--data', data, '--run', run),
+    /run: holds a run already\. Choose another/,
+  );
+  expect(fs.readFileSync(path.join(run, 'config.json'), 'utf8')).toBe(before);
+});
+
+const cut = (file: Buffer) => file.subarray(0, file.length - 5);
+const images = idxImages(40, 28, 28);
+const labels = idxLabels(Array.from({ length: 40 }, (_, i) => i % 10));
+const trainFiles = (first: Buffer, second: Buffer) => ({
+  'train-images-idx3-ubyte': first,
+  'train-labels-idx1-ubyte': second,
+});
+
+const refused: [string, Record<string, Buffer>, string[], RegExp][] = [
+  [
+    'truncated images',
+    trainFiles(cut(images), labels),
+    [],
+    /train-images-idx3-ubyte: truncated: 31371 bytes, want 31376/,
+  ],
+  [
+    'labels given as images',
+    trainFiles(labels, labels),
+    [],
+    /magic 2049 \(labels\), want 2051 \(images\)/,
+  ],
+  [
+    'a label over 9',
+    trainFiles(images, idxLabels(Array(40).fill(12))),
+    [],
+    /label 0 is 12, want 0 to 9/,
+  ],
+  ['fewer labels', trainFiles(images, idxLabels([1, 2])), [], /40 images in .* but 2 labels/],
+  [
+    'batch size 0',
+    trainFiles(images, labels),
+    ['--batch-size', '0'],
+    /--batch-size.*'0' is invalid. Want a positive whole number/,
+  ],
+  ['batch size abc', trainFiles(images, labels), ['--batch-size', 'abc'], /'abc' is invalid/],
+  [
+    'a negative rate',
+    trainFiles(images, labels),
+    ['--lr', '-1'],
+    /'-1' is invalid. Want a number greater than 0/,
+  ],
+  ['an unknown flag', trainFiles(images, labels), ['--speed', '9'], /unknown option '--speed'/],
+  ['a stray argument', trainFiles(images, labels), ['9'], /too many arguments/],
+  [
+    'too many images',
+    trainFiles(images, labels),
+    ['--train-images', '41'],
+    /--train-images 41: there are 37 besides/,
+  ],
+  [
+    'too small an input',
+    trainFiles(images, labels),
+    ['--input-size', '20'],
+    /input size 20 is too small/,
+  ],
+];
+
+test('train refuses bad data and bad options in one line, and writes nothing', async () => {
+  const results = await inParallel(refused, ([name, files, args]) => {
+    const folder = folderOf(temporary, `bad ${name}`, files);
+    return cli('train', '--data', folder, '--run', place(`run of ${name}`), ...args);
+  });
+  refused.forEach(([name, , , message], i) => {
+    expectOneLineError(results[i], message);
+    expect(fs.existsSync(place(`run of ${name}`))).toBe(false);
+  });
+}, 120_000);
+
+test('train refuses a folder that cannot be written before it starts', async () => {
+  const file = place('a file');
+  fs.writeFileSync(file, 'x');
+  const result = await cli(
+    'train',
+    '--data',
+    data,
+    '--run',
+    path.join(file, 'run'),
+    '--input-size',
+    '63',
+  );
+  expectOneLineError(result, /run: cannot be written: ENOTDIR/);
+});
+
+test('evaluate and predict refuse what is not a model, data or an image', async () => {
+  const text = place('text.png');
+  fs.writeFileSync(text, 'no image');
+  const cases: [string[], RegExp][] = [
+    [['evaluate', '--model', temporary, '--json'], /no model\.json/],
+    [['evaluate', '--model', place('nowhere')], /nowhere: no such folder or file/],
+    [['evaluate', '--model', run, '--data', place('nowhere')], /nowhere: no such folder/],
+    [['evaluate', '--model', run, '--images', '10001'], /--images 10001: there are only 10000/],
+    [['predict', '--model', run, text, '--json'], /text.png: /],
+    [['predict', '--model', run], /missing required argument 'file'/],
+    [['predict', text], /required option '--model <dir>' not specified/],
+  ];
+  const results = await inParallel(cases, ([[name, ...args]]) => cli(name, ...args));
+  results.forEach((result, i) => {
+    expectOneLineError(result, cases[i][1]);
+  });
+}, 120_000);
+
+test('doctor finds nothing wrong, in text and in JSON', async () => {
+  const [plain, machine] = await Promise.all([
+    command(['scripts/doctor.mjs']),
+    command(['scripts/doctor.mjs', '--json']),
+  ]);
+  expect(plain.stdout).not.toMatch(/✗/);
+  const { ok, checks } = JSON.parse(machine.stdout);
+  expect(ok).toBe(true);
+  expect(checks.map((check: { name: string }) => check.name)).toEqual(
+    expect.arrayContaining([
+      'Node',
+      'TensorFlow',
+      'Device',
+      'Threads',
+      'Allocator settings',
+      'Binding',
+      'Kernel',
+      'Data',
+    ]),
+  );
+  expect([plain.code, machine.code]).toEqual([0, 0]);
+});
+
+test('doctor names a problem and its fix', async () => {
+  const { code, stdout } = await command(['scripts/doctor.mjs', '--json'], {
+    MALLOC_MMAP_MAX_: '7',
+  });
+  const bad = JSON.parse(stdout).checks.filter((check: { ok: boolean }) => !check.ok);
+  expect(bad).toEqual([
+    {
+      name: 'Allocator settings',
+      ok: false,
+      value: 'not in force: MALLOC_MMAP_MAX_',
+      fix: 'unset MALLOC_MMAP_MAX_',
+    },
+  ]);
+  expect(code).toBe(1);
+});
+
+test('a second set-up finds nothing to do', async () => {
+  const { code, stdout, stderr } = await command(['scripts/setup.mjs']);
+  expect([code, stdout, stderr]).toEqual([0, 'Ready: nothing to do.\n', '']);
+});

@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { cli, expectOneLineError, root } from '../../support/command';
+import { temporaryFolder } from '../../support/idx';
+
+const temporary = temporaryFolder();
+const settings = [
+  ...['--train-images', '64', '--validation-images', '16', '--epochs', '1', '--batch-size', '8'],
+  ...['--input-size', '63', '--lr', '0.0005', '--checkpoint-steps', '2'],
+];
+const hashIn = (text: string) => text.match(/^weights sha256: ([0-9a-f]{64})$/m)?.[1];
+
+/** Runs the training command without the launcher, so that it gets the signals itself. */
+function start(...args: string[]): { child: ChildProcess; ended: Promise<number | null> } {
+  const tsx = path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
+  const files = ['main.ts', 'train.ts'].map((name) => path.join(root, 'src', 'cli', name));
+  const child = spawn(process.execPath, ['--import', tsx, ...files, ...args], { cwd: root });
+  child.stdout.resume();
+  child.stderr.resume();
+  return { child, ended: new Promise((resolve) => child.on('close', resolve)) };
+}
+
+/** The step of the newest complete checkpoint, or 0. */
+function newest(run: string): number {
+  const folder = path.join(run, 'checkpoints');
+  const names = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+  return Math.max(
+    0,
+    ...names.filter((name) => name.endsWith('.sha256')).map((name) => Number(name.slice(5, 13))),
+  );
+}
+
+async function untilCheckpoint(run: string, atLeast: number): Promise<void> {
+  while (newest(run) < atLeast) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+test('a run killed with SIGKILL, then stopped with SIGTERM, ends with the same weights; nobody else can train there meanwhile', async () => {
+  const whole = await cli('train', ...settings, '--run', path.join(temporary, 'whole'));
+  const run = path.join(temporary, 'run');
+  const killed = start(...settings, '--run', run);
+  await untilCheckpoint(run, 2);
+  expectOneLineError(
+    await cli('train', '--resume', '--run', run),
+    new RegExp(`run: process ${killed.child.pid} is training there now`),
+  );
+  killed.child.kill('SIGKILL');
+  await killed.ended;
+
+  const stopped = start('--resume', '--run', run, '--checkpoint-steps', '2');
+  await untilCheckpoint(run, newest(run) + 1); // now it handles signals
+  stopped.child.kill('SIGTERM');
+  expect(await stopped.ended).toBe(130);
+
+  expectOneLineError(
+    await cli('train', '--resume', '--run', run, '--lr', '0.1'),
+    /was started with other settings: learningRate 0\.0005 → 0\.1\. To change them on purpose/,
+  );
+  const { code, stdout } = await cli('train', '--resume', '--run', run);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/Continuing .*run after step \d+, in epoch 1/);
+  expect(hashIn(stdout)).toBe(hashIn(whole.stdout));
+  expect(fs.existsSync(path.join(run, 'checkpoints'))).toBe(false);
+  const steps = (name: string) => fs.readFileSync(path.join(temporary, name, 'steps.json'), 'utf8');
+  expect(steps('run')).toBe(steps('whole'));
+}, 300_000);
+
+test('--resume needs an unfinished run', async () => {
+  expectOneLineError(
+    await cli('train', '--resume', '--run', path.join(temporary, 'nothing')),
+    /nothing: no unfinished run there: nothing to continue/,
+  );
+  expectOneLineError(
+    await cli('train', '--change', 'epochs', '--run', path.join(temporary, 'nothing')),
+    /--change goes with --resume/,
+  );
+  expect(fs.existsSync(path.join(temporary, 'nothing'))).toBe(false);
+}, 120_000);
