@@ -1,7 +1,8 @@
+import { articleLoop } from '../notebooks/article-loop';
 import { type ImageSet, loadDataset } from '../src/data/index';
 import { alexnet } from '../src/model/index';
 import { tf } from '../src/tf/index';
-import { AdamW, articleLoop, newTraining, trainStep } from '../src/train/index';
+import { AdamW, newTraining, trainStep } from '../src/train/index';
 import { digest, type Golden, largestDifference, relative } from './golden';
 import adamw from './golden/adamw.json';
 import { layersOfWidths, parametersOf, setSeedWeights, torchValues } from './parameters';

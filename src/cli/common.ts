@@ -2,8 +2,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Check } from '../checks';
 import { InputError, messageOf } from '../errors';
 import type { ProgressListener } from '../progress';
+import type { Setting } from '../settings';
 import { fastestPrecision, PRECISIONS, type Precision } from '../tf/index';
-import type { Setting } from '../train/index';
 import { streamProgress } from '../viz/index';
 
 /** A command that reports bad input as one line and exits with 1. */

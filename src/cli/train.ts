@@ -13,8 +13,9 @@ import {
   trainRun,
   weightsSha256,
 } from '../runs/index';
+import type { Setting } from '../settings';
 import type { Precision } from '../tf/index';
-import type { EpochRecord, Setting } from '../train/index';
+import type { EpochRecord } from '../train/index';
 import { percent, streamProgress } from '../viz/index';
 import { command, numberOf, optionOf, precisionOption, resolvePrecision, run } from './common';
 

@@ -1,5 +1,4 @@
-import { tf } from '../tf/index';
-import { uniform } from './random';
+import { seededUniform, tf } from '../tf/index';
 
 /**
  * Dropout with reproducible masks: the nth mask depends on `seed` and n alone. As in PyTorch, units that are
@@ -30,7 +29,7 @@ export class Dropout extends tf.layers.Layer {
     const x = Array.isArray(inputs) ? inputs[0] : inputs;
     if (!kwargs.training || this.rate === 0) return x;
     return tf.tidy(() => {
-      const mask = uniform(x.shape, 0, 1, this.seed, this.calls++)
+      const mask = seededUniform(x.shape, 0, 1, this.seed, this.calls++)
         .greaterEqual(this.rate)
         .cast('float32')
         .div(1 - this.rate);

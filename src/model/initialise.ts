@@ -1,5 +1,4 @@
-import { tf } from '../tf/index';
-import { normal, uniform } from './random';
+import { seededNormal, seededUniform, tf } from '../tf/index';
 
 /**
  * - `pytorch`: PyTorch's default for Conv2d and Linear: weights and biases uniform in ±1/√fan_in
@@ -24,13 +23,16 @@ export function initialise(model: tf.LayersModel, how: Initialisation, seed: num
     const stream = 2 * index;
     const drawn = tf.tidy(() => {
       if (how === 'he') {
-        return [normal(kernel.shape, Math.sqrt(2 / fanIn), seed, stream), tf.zeros(bias.shape)];
+        return [
+          seededNormal(kernel.shape, Math.sqrt(2 / fanIn), seed, stream),
+          tf.zeros(bias.shape),
+        ];
       }
       const bound = how === 'pytorch' ? 1 / Math.sqrt(fanIn) : Math.sqrt(6 / (fanIn + fanOut));
       return [
-        uniform(kernel.shape, -bound, bound, seed, stream),
+        seededUniform(kernel.shape, -bound, bound, seed, stream),
         how === 'pytorch'
-          ? uniform(bias.shape, -bound, bound, seed, stream + 1)
+          ? seededUniform(bias.shape, -bound, bound, seed, stream + 1)
           : tf.zeros(bias.shape),
       ];
     });

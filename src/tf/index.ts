@@ -19,6 +19,7 @@ installGradients();
 export { autocast } from './autocast';
 export { Recording } from './backward';
 export { assignHandle } from './entries';
+export { type AdamStep, FusedAdam, type Moments } from './fused-adam';
 export {
   attribute,
   castHandle,
@@ -33,6 +34,7 @@ export {
 } from './native';
 export { oneDnnAttributes, TWINS } from './onednn';
 export { fastestPrecision, measuredPrecision } from './precision';
+export { seededNormal, seededUniform } from './random';
 export { ResourceVariable } from './resource-variable';
 export { distrustedOps } from './trust';
 export { type LowPrecision, PRECISIONS, type Precision } from './tuning';

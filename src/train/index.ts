@@ -1,7 +1,6 @@
 /** Training: settings, loss, optimizer, one step, and the loop. */
 export { AdamW, type AdamWOptions, type AdamWState } from './adamw';
 export { PlainAdamW } from './adamw-plain';
-export { type ArticleLoop, articleLoop } from './article';
 export { GradScaler, type GradScalerOptions, type GradScalerState } from './grad-scaler';
 export {
   type EpochRecord,
@@ -13,16 +12,7 @@ export {
 export { continueTraining, type TrainCallbacks, type TrainOptions, train } from './loop';
 export { countCorrect, crossEntropySum } from './loss';
 export { type Schedule, scheduledRate } from './schedule';
-export {
-  type Setting,
-  type Settings,
-  setting,
-  TRAIN_SETTINGS,
-  type TrainSettings,
-  trainSettings,
-  type ValuesOf,
-  withDefaults,
-} from './settings';
+export { TRAIN_SETTINGS, type TrainSettings, trainSettings } from './settings';
 export { trainStep } from './step';
 export {
   DivergedError,

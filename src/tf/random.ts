@@ -2,10 +2,11 @@
  * Random tensors from TensorFlow's counter-based generator (Philox): the same seed and stream give the same
  * tensor in every process.
  */
-import { attribute, DType, runTensorOp, tf } from '../tf/index';
+import { tf } from './load';
+import { attribute, DType, runTensorOp } from './native';
 
 /** float32 of `shape`, uniform in [low, high). The caller disposes it. */
-export function uniform(
+export function seededUniform(
   shape: number[],
   low: number,
   high: number,
@@ -20,7 +21,7 @@ export function uniform(
 }
 
 /** float32 of `shape`, normal with mean 0. The caller disposes it. */
-export function normal(
+export function seededNormal(
   shape: number[],
   standardDeviation: number,
   seed: number,

@@ -1,8 +1,7 @@
-import { disposeBatch, type ImageSet, makeBatch } from '../data/index';
-import { inputSizeOf, trainableVariables } from '../model/index';
-import { tf } from '../tf/index';
-import { AdamW } from './adamw';
-import { crossEntropySum } from './loss';
+import { disposeBatch, type ImageSet, makeBatch } from '../src/data/index';
+import { inputSizeOf, trainableVariables } from '../src/model/index';
+import { tf } from '../src/tf/index';
+import { AdamW, crossEntropySum } from '../src/train/index';
 
 /** What the article's loop did. */
 export interface ArticleLoop {

@@ -1,0 +1,39 @@
+/** A setting is declared once: its values, default, help text, and whether a resumed run may change it. */
+import { type Check, check } from './checks';
+
+export interface Setting<T> {
+  readonly check: Check<T>;
+  readonly default?: T;
+  /** For `--help`. */
+  readonly help: string;
+  /** The command-line option, if it is not the name itself. */
+  readonly flag?: string;
+  /** Whether a resumed run may change it: never, unless stated otherwise. */
+  readonly change?: 'on request' | 'freely';
+}
+
+export type Settings = Readonly<Record<string, Setting<unknown>>>;
+/** The values of some settings. */
+export type ValuesOf<S extends Settings> = {
+  [K in keyof S]: S[K] extends Setting<infer T> ? T : never;
+};
+
+export function setting<T>(
+  check: Check<T>,
+  help: string,
+  more: Pick<Setting<T>, 'default' | 'flag' | 'change'> = {},
+): Setting<T> {
+  return { check, help, ...more };
+}
+
+/** The values of `settings`, defaults filled in and checked. Other keys of `given` are left out. */
+export function withDefaults<S extends Settings>(
+  settings: S,
+  given: Partial<ValuesOf<S>>,
+): ValuesOf<S> {
+  const values = Object.entries(settings).map(([name, { check: wanted, default: initial }]) => [
+    name,
+    check(wanted, given[name] ?? initial, name),
+  ]);
+  return Object.fromEntries(values);
+}
