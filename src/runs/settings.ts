@@ -1,0 +1,75 @@
+/** Every setting of a run: those of the training, and those of its data and its model. */
+import { nullable, objectOf, oneOf, optional, positiveInteger, text, wholeNumber } from '../checks';
+import { InputError } from '../errors';
+import { INITIALISATIONS, type Initialisation } from '../model/index';
+import { type Settings, setting, type ValuesOf } from '../settings';
+import { TRAIN_SETTINGS } from '../train/index';
+
+export const RUN_SETTINGS = {
+  data: setting(text, 'the name of the data set'),
+  trainImages: setting(
+    positiveInteger,
+    'train on the first n images only (default: all but the validation images)',
+  ),
+  validationImages: setting(
+    wholeNumber,
+    'keep the last n images for validation (default: a twelfth, 5,000 of 60,000)',
+    { change: 'on request' },
+  ),
+  ...TRAIN_SETTINGS,
+  inputSize: setting(positiveInteger, 'height and width to resize images to', { default: 227 }),
+  initialisation: setting<Initialisation | undefined>(
+    optional(oneOf(INITIALISATIONS)),
+    'initial weights',
+    {
+      default: 'pytorch',
+      flag: 'init',
+    },
+  ),
+  dataFolder: setting(
+    optional(nullable(text)),
+    "a folder of IDX files, or torchvision's layout (default: the embedded MNIST)",
+    { default: null, flag: 'data', change: 'freely' }, // resuming compares the images themselves
+  ),
+} satisfies Settings;
+
+export type RunSettings = ValuesOf<typeof RUN_SETTINGS>;
+export type SettingName = keyof RunSettings;
+
+const NAMES = Object.keys(RUN_SETTINGS) as SettingName[];
+
+/** The settings as they stand in JSON files. */
+export const runSettings = objectOf(
+  Object.fromEntries(NAMES.map((name) => [name, RUN_SETTINGS[name].check])) as {
+    [K in SettingName]: (typeof RUN_SETTINGS)[K]['check'];
+  },
+);
+
+/** The settings that a resumed run may change if it is told to. */
+export const CHANGEABLE = NAMES.filter((name) => changeOf(name) === 'on request');
+
+/** Throws InputError if `now` differs from `before` in a setting that is fixed, or not named in `changes`. */
+export function checkChanges(
+  folder: string,
+  before: RunSettings,
+  now: RunSettings,
+  changes: readonly SettingName[],
+): void {
+  const differing = NAMES.filter(
+    (name) => before[name] !== now[name] && changeOf(name) !== 'freely',
+  );
+  const unasked = differing.filter((name) => !changes.includes(name));
+  if (unasked.length === 0) return;
+  const list = unasked.map((name) => `${name} ${before[name]} → ${now[name]}`).join(', ');
+  const fixed = unasked.filter((name) => !CHANGEABLE.includes(name));
+  throw new InputError(
+    `${folder}: this run was started with other settings: ${list}. ` +
+      (fixed.length > 0
+        ? `${fixed.join(', ')} cannot change within a run: use another folder, or delete this one`
+        : `To change them on purpose, pass --change ${unasked.join(' ')}`),
+  );
+}
+
+function changeOf(name: SettingName): 'on request' | 'freely' | undefined {
+  return (RUN_SETTINGS as Settings)[name].change;
+}

@@ -1,0 +1,291 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { slice } from '../../src/data/index';
+import { alexnet, type LayerSpec } from '../../src/model/index';
+import {
+  checkMemory,
+  type RunOptions,
+  readCheckpoint,
+  readRun,
+  readUnfinished,
+  trainingMemory,
+  trainRun,
+  trainState,
+  weightsSha256,
+} from '../../src/runs/index';
+import type { Precision } from '../../src/tf/index';
+import type { History } from '../../src/train/index';
+import { temporaryFolder } from '../support/idx';
+import { barSet } from '../support/sets';
+import { expectNoLeak } from '../support/tensors';
+
+const temporary = temporaryFolder();
+let made = 0;
+const newFolder = () => path.join(temporary, `run-${made++}`);
+const set = barSet(60);
+const validation = slice(barSet(30, 10, 2), 0, 20);
+const layers: LayerSpec[] = [
+  { kind: 'conv', name: 'conv1', filters: 8, kernel: 5, stride: 2, padding: 2 },
+  { kind: 'maxPool', name: 'pool1', kernel: 3, stride: 2 },
+  { kind: 'flatten', name: 'flatten' },
+  { kind: 'dropout', name: 'dropout' },
+  { kind: 'dense', name: 'fc', units: 0, relu: false },
+];
+const build = () => alexnet({ inputSize: 28, layers, initialisation: 'he' });
+const base: RunOptions = {
+  epochs: 3,
+  batchSize: 10,
+  accumulationSteps: 2, // 3 steps per epoch
+  learningRate: 5e-3,
+  schedule: 'cosine',
+  validation,
+};
+
+class Killed extends Error {}
+
+/** Trains a new model in `folder`, and dies after so many steps. */
+async function session(folder: string, options: RunOptions, steps = Number.POSITIVE_INFINITY) {
+  const model = build();
+  let left = steps;
+  const onProgress: RunOptions['onProgress'] = ({ label }) => {
+    if (label.startsWith('Epoch') && left-- === 0) throw new Killed();
+  };
+  try {
+    const history = await trainRun(folder, model, set, { ...options, onProgress });
+    return { history, hash: weightsSha256(model) };
+  } catch (error) {
+    if (!(error instanceof Killed)) throw error;
+    return undefined;
+  } finally {
+    model.dispose();
+  }
+}
+
+/** A history without its times. */
+const timeless = ({ epochs, steps }: Pick<History, 'epochs' | 'steps'>) => ({
+  epochs: epochs.map(({ seconds, imagesPerSecond, ...rest }) => rest),
+  steps,
+});
+
+describe.each<Precision>(['float32', 'bfloat16', 'float16'])('%s', (precision) => {
+  test('a run that is killed and resumed again and again ends with the same bits', async () => {
+    const options = { ...base, precision };
+    const whole = (await session(newFolder(), options))!;
+    for (const checkpointSteps of [1, 2]) {
+      await expectNoLeak(async () => {
+        const folder = newFolder();
+        const lines: string[] = [];
+        const say = (line: string) => lines.push(line);
+        let ended: Awaited<ReturnType<typeof session>>;
+        // Each session makes two or three steps and is killed.
+        for (let tries = 0; !ended && tries < 20; tries++) {
+          ended = await session(folder, { ...options, checkpointSteps, say }, 2 + (tries % 2));
+        }
+        expect(lines.length).toBeGreaterThan(2);
+        expect(lines[0]).toMatch(/Continuing .* after step \d, in epoch 1/);
+        expect(ended!.hash).toBe(whole.hash);
+        expect(timeless(ended!.history)).toEqual(timeless(whole.history));
+        const { history, steps } = readRun(folder);
+        expect(timeless({ epochs: history, steps })).toEqual(timeless(whole.history));
+        expect(fs.existsSync(path.join(folder, 'checkpoints'))).toBe(false);
+      });
+    }
+  });
+});
+
+test('an interrupt leaves a checkpoint, during validation too', async () => {
+  const whole = (await session(newFolder(), base))!;
+  for (const place of ['Epoch 2/3', 'Validating']) {
+    const folder = newFolder();
+    const model = build();
+    let heard = 0;
+    const history = await trainRun(folder, model, set, {
+      ...base,
+      onProgress: ({ label }) => {
+        if (label === place && heard++ === 0) process.emit('SIGINT');
+      },
+    });
+    expect(history.interrupted).toBe(true);
+    expect(readRun(folder).config.interrupted).toBe(true);
+    const resumed = (await session(folder, { ...base, resume: 'yes' }))!;
+    expect(resumed.hash).toBe(whole.hash);
+    expect(timeless(resumed.history)).toEqual(timeless(whole.history));
+    expect(readRun(folder).config.interrupted).toBe(false);
+  }
+});
+
+test('other settings are refused by name, unless the change is on purpose', async () => {
+  const folder = newFolder();
+  await session(folder, { ...base, checkpointSteps: 1 }, 2);
+  const before = fs.readdirSync(path.join(folder, 'checkpoints'));
+  await expect(session(folder, { ...base, learningRate: 1e-3, epochs: 4 })).rejects.toThrow(
+    'was started with other settings: epochs 3 → 4, learningRate 0.005 → 0.001. To change them on purpose, pass --change epochs learningRate',
+  );
+  await expect(session(folder, { ...base, batchSize: 5, changes: ['epochs'] })).rejects.toThrow(
+    'batchSize 10 → 5. batchSize cannot change within a run',
+  );
+  expect(fs.readdirSync(path.join(folder, 'checkpoints'))).toEqual(before);
+  const changed = await session(folder, { ...base, epochs: 4, changes: ['epochs'] });
+  expect(changed!.history.epochs.length).toBe(4);
+});
+
+test('other images or another network are refused, and the model stays unchanged', async () => {
+  const folder = newFolder();
+  await session(folder, { ...base, checkpointSteps: 1 }, 2);
+  const model = build();
+  const hash = weightsSha256(model);
+  await expect(trainRun(folder, model, barSet(60, 10, 3), base)).rejects.toThrow(
+    'trained on other images or labels',
+  );
+  expect(weightsSha256(model)).toBe(hash);
+  const other = alexnet({ inputSize: 28, layers: layers.filter(({ kind }) => kind !== 'maxPool') });
+  await expect(trainRun(folder, other, set, base)).rejects.toThrow(
+    'belongs to another network: they differ in fc/kernel',
+  );
+});
+
+test('resume: yes needs an unfinished run, no needs an empty folder', async () => {
+  const folder = newFolder();
+  await expect(session(folder, { ...base, resume: 'yes' })).rejects.toThrow('nothing to continue');
+  await session(folder, { ...base, checkpointSteps: 1 }, 1);
+  await expect(session(folder, { ...base, resume: 'no' })).rejects.toThrow(
+    'holds an unfinished run. Continue it with --resume',
+  );
+  await session(folder, base);
+  await expect(session(folder, { ...base, resume: 'no' })).rejects.toThrow('holds a run already');
+  await expect(session(folder, { ...base, resume: 'yes' })).rejects.toThrow('nothing to continue');
+  const again = (await session(folder, { ...base, epochs: 1 }))!; // replaces the old one
+  expect(again.history.epochs.length).toBe(1);
+  expect(readRun(folder).history.length).toBe(1);
+});
+
+test('a run killed before its first checkpoint starts over', async () => {
+  const folder = newFolder();
+  await session(folder, base, 1);
+  const lines: string[] = [];
+  const resumed = await session(folder, { ...base, say: (line) => lines.push(line) });
+  expect(lines[0]).toMatch('has no checkpoint yet: starting over');
+  expect(resumed!.hash).toBe((await session(newFolder(), base))!.hash);
+});
+
+test('a second training in the same folder is refused', async () => {
+  const folder = newFolder();
+  const first = trainRun(folder, build(), set, base);
+  await expect(trainRun(folder, build(), set, base)).rejects.toThrow(
+    'this process is training there now',
+  );
+  await first;
+  // The lock of a process that is gone does not count.
+  fs.writeFileSync(path.join(folder, '.lock'), `${process.pid} 12`);
+  await session(folder, { ...base, epochs: 1 });
+  expect(fs.existsSync(path.join(folder, '.lock'))).toBe(false);
+});
+
+describe('a checkpoint', () => {
+  /** A folder with two checkpoints, as after a crash between writing one and deleting the other. */
+  async function twoCheckpoints(): Promise<{ folder: string; newest: string }> {
+    const folder = newFolder();
+    const checkpoints = path.join(folder, 'checkpoints');
+    await session(folder, { ...base, checkpointSteps: 1 }, 2);
+    const kept = fs.readdirSync(checkpoints).filter((name) => name.startsWith('step-'));
+    const copies = kept.map(
+      (name) => [name, fs.readFileSync(path.join(checkpoints, name))] as const,
+    );
+    await session(folder, { ...base, checkpointSteps: 1 }, 2);
+    const newest = fs.readdirSync(checkpoints).find((name) => name.endsWith('.ckpt'))!;
+    for (const [name, bytes] of copies) fs.writeFileSync(path.join(checkpoints, name), bytes);
+    return { folder, newest: path.join(checkpoints, newest) };
+  }
+
+  test.each<[string, (file: string) => void, RegExp]>([
+    ['a flipped bit', (file) => flip(file, 5000), /damaged: does not match its checksum/],
+    ['a flipped bit in its checksum', (file) => flip(`${file}.sha256`, 3), /damaged/],
+    ['its end cut off', (file) => fs.truncateSync(file, 4000), /damaged/],
+    [
+      'its checksum not written yet',
+      (file) => fs.rmSync(`${file}.sha256`),
+      /writing it was cut off/,
+    ],
+  ])('with %s is reported, and the previous one is used', async (_, damage, message) => {
+    const { folder, newest } = await twoCheckpoints();
+    damage(newest);
+    const lines: string[] = [];
+    const resumed = await session(folder, { ...base, say: (line) => lines.push(line) });
+    expect(lines[0]).toMatch(message);
+    expect(lines[1]).toMatch(/Continuing .* after step 2/);
+    expect(resumed!.hash).toBe((await session(newFolder(), base))!.hash);
+  });
+
+  test('that cannot be written leaves the previous one, and says so', async () => {
+    const folder = newFolder();
+    await session(folder, { ...base, checkpointSteps: 1 }, 2);
+    const before = readCheckpoint(path.join(folder, 'checkpoints'), trainState);
+    const write = fs.writeSync.bind(fs) as (...args: unknown[]) => number;
+    const full = jest.spyOn(fs, 'writeSync').mockImplementation((...args: unknown[]) => {
+      if ((args[1] as Uint8Array).length > 1000) {
+        throw Object.assign(new Error('ENOSPC: no space left on device, write'), {
+          code: 'ENOSPC',
+        });
+      }
+      return write(...args);
+    });
+    const failing = session(folder, { ...base, checkpointSteps: 1 }).finally(() => {
+      full.mockRestore();
+    });
+    await expect(failing).rejects.toThrow(
+      /step-00000003.ckpt: cannot be written: ENOSPC: no space left on device, write; step-00000002.ckpt is intact/,
+    );
+    const after = readCheckpoint(path.join(folder, 'checkpoints'), trainState);
+    expect(after!.state).toEqual(before!.state);
+    expect(fs.readdirSync(path.join(folder, 'checkpoints')).sort()).toEqual([
+      'run.json',
+      'step-00000002.ckpt',
+      'step-00000002.ckpt.sha256',
+    ]);
+    const resumed = await session(folder, base);
+    expect(resumed!.hash).toBe((await session(newFolder(), base))!.hash);
+  });
+});
+
+test('a loss that is not finite ends the run, naming the step, the rate and the last good checkpoint', async () => {
+  const folder = newFolder();
+  const model = build();
+  const options = {
+    ...base,
+    learningRate: 1e30,
+    schedule: 'constant',
+    checkpointSteps: 1,
+  } as const;
+  await expectNoLeak(async () => {
+    await expect(trainRun(folder, model, set, options)).rejects.toThrow(
+      /the loss is (NaN|Infinity) in step \d+ \(epoch \d, learning rate 1e\+30\).*; the last good checkpoint is .*step-0000000\d\.ckpt/,
+    );
+  });
+});
+
+test('insufficient memory is reported before training, with a batch size that fits', () => {
+  const model = build();
+  const available = trainingMemory(model, 40);
+  expect(() => checkMemory(model, 41, available)).toThrow(
+    /batch size 41 needs about .* GiB of memory, and .* are free: batch size 40 would fit \(with 2 accumulation/,
+  );
+  expect(() => checkMemory(model, 40, available)).not.toThrow();
+  expect(() => checkMemory(model, 1, 1000)).toThrow('not even a single image would fit');
+});
+
+test('an unfinished run of version 0.1 can be resumed', async () => {
+  const folder = newFolder();
+  await session(folder, { ...base, initialisation: 'he', checkpointSteps: 1 }, 2);
+  const file = path.join(folder, 'checkpoints', 'run.json');
+  const { inputSize, initialisation, dataFolder, ...settings } = readUnfinished(folder)!;
+  const notes = { inputSize, initialisation, dataFolder };
+  fs.writeFileSync(file, JSON.stringify({ settings, notes }));
+  const resumed = await session(folder, { ...base, initialisation: 'he', resume: 'yes' });
+  expect(resumed!.hash).toBe((await session(newFolder(), base))!.hash);
+});
+
+function flip(file: string, position: number): void {
+  const bytes = fs.readFileSync(file);
+  bytes[position] ^= 1;
+  fs.writeFileSync(file, bytes);
+}
