@@ -1,7 +1,7 @@
-"""Presses the stop button of a notebook while it trains, runs the cell again, presses again, and prints what each
-run of the cell and the cells after it said.
+"""Runs a training cell twice and presses the stop button each time; then runs the cell that builds the real network
+four times, without disposing it. Prints the output of all cells.
 
-Usage: interrupt.py FOLDER_OF_NOTEBOOKS FOLDER_OF_THE_RUN
+Usage: interrupt.py NOTEBOOK_FOLDER RUN_FOLDER
 """
 
 import queue
@@ -13,21 +13,30 @@ from jupyter_client.manager import start_new_kernel
 IMPORTS = """
 import { loadDataset, slice } from './src/data/index';
 import { alexnet } from './src/model/index';
-import { trainRun } from './src/train/index';
+import { trainRun } from './src/runs/index';
+import { tf } from './src/tf/index';
 import { showProgress } from './src/viz/index';
 const images = slice(loadDataset('train'), 0, 2000);
-const model = alexnet({ inputSize: 63 });
+const model = alexnet({
+  inputSize: 28,
+  layers: [
+    { kind: 'flatten', name: 'flatten' },
+    { kind: 'dense', name: 'out', units: 0, relu: false },
+  ],
+});
 """
 TRAIN = """
 const history = await trainRun(%r, model, images, {
-  epochs: 1000, batchSize: 20, onProgress: showProgress(), say: console.log,
+  epochs: 100000, batchSize: 20, onProgress: showProgress(), say: console.log,
 });
 """ % sys.argv[2]
+BUILD = "const network = alexnet({ seed: 42 });"
+MEMORY = "console.log(JSON.stringify({ tensors: tf.memory().numTensors, bytes: process.memoryUsage().rss }));"
 LOOK = "console.log(JSON.stringify({ interrupted: history.interrupted, steps: history.steps.length }));"
 
 
 def outputs(client, request, seconds=60):
-    """Yields the outputs of a cell until it has ended."""
+    """Yields the outputs of a cell until it ends."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -42,6 +51,13 @@ def outputs(client, request, seconds=60):
     raise TimeoutError("the cell did not end")
 
 
+def show(code):
+    """Runs a cell and prints its output."""
+    for message in outputs(client, client.execute(code)):
+        if message["msg_type"] == "stream":
+            print(message["content"]["text"], end="")
+
+
 manager, client = start_new_kernel(kernel_name="tslab", cwd=sys.argv[1])
 try:
     list(outputs(client, client.execute(IMPORTS)))
@@ -53,8 +69,9 @@ try:
             if message["msg_type"] == "update_display_data" and not pressed:
                 pressed = True
                 manager.interrupt_kernel()
-        for message in outputs(client, client.execute(LOOK)):
-            if message["msg_type"] == "stream":
-                print(message["content"]["text"], end="")
+        show(LOOK)
+    for _ in range(4):
+        show(BUILD)
+        show(MEMORY)
 finally:
     manager.shutdown_kernel(now=True)
