@@ -27,85 +27,7 @@ TAGS = re.compile(r"<[^>]+>")
 HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.S)
 CHINESE = re.compile(r"\s*\(([^()]*[\u4e00-\u9fff][^()]*)\)\s*$")  # the article's title, at a heading's end
 
-# Open beside the text where there is room for both, folded where there is not.
-FOLD = """
-const contents = document.querySelector('.contents');
-const wide = matchMedia('(min-width: 64rem)');
-const fold = () => { contents.open = wide.matches; };
-wide.addEventListener('change', fold);
-contents.addEventListener('click', (event) => {
-  if (event.target.closest('a') && !wide.matches) contents.open = false;
-});
-fold();
-"""
-
-# Plotly draws with the page's colours, and again when the scheme or the room changes.
-DRAW = """
-const narrow = matchMedia('(max-width: 40rem)');
-const dark = matchMedia('(prefers-color-scheme: dark)');
-const touch = matchMedia('(pointer: coarse)');
-const figures = [...document.querySelectorAll('.figure')].map((place) => {
-  const { data, layout } = JSON.parse(place.nextElementSibling.textContent);
-  return { place, data, layout };
-});
-const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-function layoutHere({ title, grid, width, legend, ...layout }) {
-  const clear = 'rgba(0, 0, 0, 0)';
-  const line = color('--line');
-  const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true };
-  const here = {
-    ...layout,
-    title: { font: { size: narrow.matches ? 15 : 17 }, ...title },
-    margin: narrow.matches ? { l: 56, r: 16, t: 56, b: 56 } : { l: 72, r: 32, t: 64, b: 64 },
-    paper_bgcolor: clear,
-    plot_bgcolor: clear,
-    template: {
-      layout: {
-        font: { color: color('--text'), family: getComputedStyle(document.body).fontFamily },
-        xaxis: axis,
-        yaxis: axis,
-        hoverlabel: { bgcolor: color('--box'), bordercolor: line, font: { color: color('--text') } },
-        modebar: { bgcolor: clear, color: color('--muted'), activecolor: color('--text') },
-      },
-    },
-  };
-  if (grid) here.grid = grid;
-  if (legend) here.legend = legend;
-  if (legend?.y < 0) {
-    // Below the plot: at the very bottom, where no axis title is, whatever the height.
-    here.legend = { ...legend, yref: 'container', y: 0, yanchor: 'bottom' };
-    here.margin.b += 28;
-  }
-  // A finger on a figure scrolls the page; there is no room to drag a zoom in any case.
-  if (touch.matches) here.dragmode = false;
-  if (!narrow.matches) return here;
-  if (title?.text) here.title.text = title.text.replace(/(.{24,36}) (?=.{4})/g, '$1<br>');
-  if (grid?.columns > 1) {
-    // Plots that stand side by side go below each other.
-    here.grid = { ...grid, rows: grid.rows * grid.columns, columns: 1 };
-    here.height = 1.7 * (layout.height ?? 450);
-  }
-  return here;
-}
-// The blue of the curves is too dark for a dark page; a scale from white is one from the paper.
-const dataHere = (data) => {
-  if (!dark.matches) return data;
-  const text = JSON.stringify(data)
-    .replaceAll('"color":"#1f77b4"', '"color":"#5aa9e6"')
-    .replaceAll('31, 119, 180, 0.3', '90, 169, 230, 0.45')
-    .replaceAll('#ffffff', color('--page'));
-  return JSON.parse(text);
-};
-const draw = () => {
-  const config = { responsive: true, displaylogo: false };
-  if (touch.matches) config.displayModeBar = false; // without a mouse it would not go away
-  for (const { place, data, layout } of figures) {
-    Plotly.react(place, dataHere(data), layoutHere(layout), config);
-  }
-};
-for (const query of [narrow, dark, touch]) query.addEventListener('change', draw);
-draw();
-"""
+ASSETS = Path(__file__).with_name("page")
 
 
 class Notebook:
@@ -186,6 +108,10 @@ class Notebook:
         )
 
 
+def asset(name):
+    return (ASSETS / name).read_text("utf8")
+
+
 def pre(text, kind="plain"):
     return f'<pre class="{kind}">{escape(ANSI.sub("", text).rstrip())}</pre>'
 
@@ -226,7 +152,7 @@ def contents(notebooks, current=None):
     return (
         '<details class="contents" open><summary>Contents</summary>'
         f'<nav aria-label="Contents"><a href="index.html"{home}>{TITLE}</a><ol>{"".join(items)}</ol></nav></details>'
-        f"<script>{FOLD}</script>"
+        f"<script>{asset('contents.js')}</script>"
     )
 
 
@@ -235,7 +161,7 @@ def shell(title, navigation, body, scripts=""):
     dark = HtmlFormatter(style="github-dark", cssclass="code")
     css = (
         f"{token_colors(formatter)}\n@media (prefers-color-scheme: dark) {{\n{token_colors(dark)}\n}}\n"
-        + Path(__file__).with_suffix(".css").read_text("utf8")
+        + asset("page.css")
     )
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -276,7 +202,7 @@ def notebook_page(notebook, notebooks, plotly_js):
     body = notebook.body
     if turns:
         body += f'\n<nav class="turn" aria-label="Previous and next">{"".join(turns)}</nav>'
-    scripts = f"<script>{plotly_js}</script>\n<script>{DRAW}</script>" if notebook.figures else ""
+    scripts = f"<script>{plotly_js}</script>\n<script>{asset('figures.js')}</script>" if notebook.figures else ""
     return shell(f"{notebook.title} · {TITLE}", contents(notebooks, notebook), body, scripts)
 
 

@@ -1,12 +1,13 @@
 /**
- * Curves that grow while a training goes on.
+ * Curves that grow during training.
  *
- * JupyterLab draws a Plotly output once and never again. So while it trains, the output is a piece of HTML that
- * holds the curves as a picture, and the line of progress beneath it brings, now and then, a script that
- * draws them anew in place: with Plotly, which the Jupyter server has among the project's files, else as a picture. At the
- * end the output becomes a Plotly figure as any other, so that a saved notebook holds no scripts.
+ * JupyterLab draws a Plotly output only once. So during training the output is HTML with a picture of the
+ * curves, and from time to time the progress line below it brings a script that redraws them in place
+ * (`live-page.js`). At the end the output becomes an ordinary Plotly figure: saved notebooks contain no scripts.
  */
 import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
 import type { Progress, ProgressListener } from '../progress';
 import { stepProgress, type TrainCallbacks } from '../train/index';
 import { type Figure, stepCurves } from './figures';
@@ -17,12 +18,12 @@ import { altText, figureBundle, send } from './show';
 
 export interface LiveOptions {
   title?: string;
-  /** Between two drawings of the curves. */
+  /** Time between two drawings of the curves. */
   seconds?: number;
 }
 
 /**
- * Listeners for `train` and `trainRun` that keep a line of progress and the curves up to date under the cell:
+ * Callbacks for `train` and `trainRun` that show the progress and the curves below the cell:
  * `trainRun(folder, model, set, { …, ...showTraining() })`.
  */
 export function showTraining(
@@ -77,41 +78,13 @@ export function showTraining(
   };
 }
 
-/** What the page runs to draw `figure` in the place of the one before. */
+/** A script for the page that draws `figure` in place of the one before; see live-page.js. */
 function drawing(id: string, figure: Figure): string {
   const given = JSON.stringify({
     id,
     figure,
     picture: figureSvg(figure, altText(figure)),
   });
-  return `(${draw})(${given.replace(/</g, '\\u003c')})`;
+  const code = fs.readFileSync(path.join(__dirname, 'live-page.js'), 'utf8');
+  return `${code}drawLive(${given.replace(/</g, '\\u003c')})`;
 }
-
-/** Runs in the page, as text: plain JavaScript that uses nothing from here. */
-const draw = `async ({ id, figure, picture }) => {
-  const place = document.getElementById(id);
-  if (!place) return;
-  window.tutorialPlotly ??= (async () => {
-    if (window.Plotly) return window.Plotly;
-    const settings = document.getElementById('jupyter-config-data');
-    if (!settings) return undefined;
-    const { baseUrl = '/' } = JSON.parse(settings.textContent);
-    return new Promise((resolve) => {
-      const script = document.createElement('script');
-      script.src = baseUrl + 'files/node_modules/plotly.js-dist/plotly.js';
-      script.onload = () => resolve(window.Plotly);
-      script.onerror = () => resolve(undefined);
-      document.head.append(script);
-    });
-  })();
-  const Plotly = await window.tutorialPlotly;
-  if (!place.isConnected) return;
-  if (!Plotly) {
-    place.innerHTML = picture;
-    return;
-  }
-  if (!place.classList.contains('js-plotly-plot')) place.replaceChildren();
-  const layout = { ...figure.layout, uirevision: id }; // a zoom stays
-  await Plotly.react(place, figure.data, layout, { responsive: true, displaylogo: false });
-  place.dataset.drawings = String(Number(place.dataset.drawings ?? 0) + 1);
-}`;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { exportModel, holdsModel, removeModel, writePage } from '../../src/draw/index';
 import { alexnet, inputSizeOf, type LayerSpec } from '../../src/model/index';
 import { loadModel, saveModel } from '../../src/storage/index';
-import { cli, command, expectOneLineError, root } from '../support/command';
+import { cli, expectOneLineError, root } from '../support/command';
 import { temporaryFolder } from '../support/idx';
 
 const temporary = temporaryFolder();
@@ -35,16 +35,6 @@ test('the bundle has no Node code and no tfjs', async () => {
     expect(text.length).toBeLessThan(40_000);
   }
 });
-
-test.each(['src/draw/page', 'src/image'])(
-  '%s compiles without types of Node',
-  async (folder) => {
-    const tsc = path.join('node_modules', 'typescript', 'bin', 'tsc');
-    const { code, stdout } = await command([tsc, '--project', folder]);
-    expect([code, stdout]).toEqual([0, '']);
-  },
-  120_000,
-);
 
 test('a model is exported in 8 bits, and again when it has changed', async () => {
   const [run, other, page] = ['run', 'other', 'page'].map(place);

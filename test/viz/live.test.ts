@@ -30,7 +30,7 @@ afterEach(() => {
   jupyter.lastWriteDisplayData = null;
 });
 
-test('two outputs, made once and then updated: the curves, and the line that draws them anew', async () => {
+test('the curves and the progress line are created once and then updated', async () => {
   const model = alexnet({ inputSize: 28, layers });
   const set = barSet(40);
   const show = showTraining({ seconds: 0 });
@@ -50,12 +50,12 @@ test('two outputs, made once and then updated: the curves, and the line that dra
 
   const drawings = sent.filter(({ id, data }) => id === line && data['text/html']);
   expect(drawings.length).toBe(4 + 4 + 1); // every step, and the end of the first epoch
-  const [, given] = drawings[8].data['text/html'].match(/\)\((\{.*\})\)<\/script>$/)!;
+  const [, given] = drawings[8].data['text/html'].match(/drawLive\((\{.*\})\)<\/script>$/)!;
   const { figure } = JSON.parse(given);
   expect(figure.data[0].x).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   expect(figure.data.find((trace: { name: string }) => trace.name === 'Validation').x).toEqual([4]);
 
-  // What stays is a figure as any other, and the line: no script.
+  // What remains is an ordinary figure and the line, without scripts.
   const last = (id: string) => sent.filter((each) => each.id === id).at(-1)!.data;
   expect(Object.keys(last(curves))).toEqual([
     'application/vnd.plotly.v1+json',
@@ -65,7 +65,7 @@ test('two outputs, made once and then updated: the curves, and the line that dra
   expect(last(line)).toEqual({ 'text/plain': expect.stringMatching(/^Validating: 100%/) });
 });
 
-test('between two drawings the line alone is updated', async () => {
+test('between two drawings only the line is updated', async () => {
   const model = alexnet({ inputSize: 28, layers });
   await train(model, barSet(40), { epochs: 1, batchSize: 10, ...showTraining({ seconds: 60 }) });
   model.dispose();

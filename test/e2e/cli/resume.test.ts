@@ -6,7 +6,7 @@ import { temporaryFolder } from '../../support/idx';
 
 const temporary = temporaryFolder();
 const settings = [
-  ...['--train-images', '64', '--validation-images', '16', '--epochs', '1', '--batch-size', '8'],
+  ...['--train-images', '48', '--validation-images', '8', '--epochs', '1', '--batch-size', '8'],
   ...['--input-size', '63', '--lr', '0.0005', '--checkpoint-steps', '2'],
 ];
 const hashIn = (text: string) => text.match(/^weights sha256: ([0-9a-f]{64})$/m)?.[1];

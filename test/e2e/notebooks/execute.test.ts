@@ -7,12 +7,16 @@ import { temporaryFolder } from '../../support/idx';
 
 const temporary = temporaryFolder();
 const fixture = (name: string) => path.join(__dirname, '../../fixtures', `${name}.ipynb`);
+const copy = (name: string) => {
+  const file = path.join(temporary, `${name}.ipynb`);
+  fs.copyFileSync(fixture(name), file);
+  return file;
+};
 const tutorial = (output: string, ...names: string[]) =>
   command([
     'scripts/tutorial.mjs',
-    '--output',
-    path.join(temporary, output),
-    ...names.map(fixture),
+    ...['--save', '--output', path.join(temporary, output)],
+    ...names.map(copy),
   ]);
 const files = (folder: string) => fs.readdirSync(path.join(temporary, folder));
 const read = (...parts: string[]) => fs.readFileSync(path.join(temporary, ...parts), 'utf8');
@@ -38,6 +42,8 @@ test('notebooks run in the real kernel, into .ipynb, page and summary, until one
     expect.arrayContaining(['small.ipynb', 'small.html', 'index.html', 'broken.ipynb']),
   );
   expect(files('run')).not.toContain('broken.html');
+  // With --save: a failure saves nothing.
+  expect(read('small.ipynb')).toBe(fs.readFileSync(fixture('small'), 'utf8'));
 
   const summary = JSON.parse(read('run', 'summary.json'));
   expect(summary).toMatchObject({

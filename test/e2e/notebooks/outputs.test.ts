@@ -21,12 +21,18 @@ const copy = (name: string) => {
   return file;
 };
 
-test('outputs are stored and nothing else changes, unless a notebook fails', async () => {
-  const file = copy('sections');
-  const failed = await save(file, copy('broken'));
-  expect([failed.code, text(file)]).toEqual([1, text(fixture('sections'))]);
-  expect(failed.stderr).toMatch(/^error: broken, code cell 2: /);
+test('a notebook of more than 1 MB is refused, and none is saved', async () => {
+  const [small, large] = [copy('sections'), copy('large')];
+  const { code, stderr } = await save(small, large);
+  expect(stderr).toBe(
+    'error: large.ipynb would have 1.20 MB, more than 1.00 MB: nothing was saved\n',
+  );
+  expect(code).toBe(1);
+  expect([text(small), text(large)]).toEqual([text(fixture('sections')), text(fixture('large'))]);
+}, 120_000);
 
+test('outputs are stored, and nothing else changes', async () => {
+  const file = copy('sections');
   const { code, stderr } = await save(file);
   expect([code, stderr]).toEqual([0, '']);
   const saved: Notebook = JSON.parse(text(file));
@@ -35,13 +41,4 @@ test('outputs are stored and nothing else changes, unless a notebook fails', asy
   expect(saved.cells.map(({ source }) => source)).toEqual(before.cells.map(({ source }) => source));
   const kinds = saved.cells.flatMap(({ outputs = [] }) => outputs.map(({ name }) => name));
   expect(kinds).toEqual([undefined, 'stdout', undefined, 'stdout']);
-}, 180_000);
-
-test('a notebook of more than 1 MB is refused', async () => {
-  const file = copy('large');
-  const { code, stderr } = await save(file);
-  expect(stderr).toBe(
-    'error: large.ipynb would have 1.20 MB, more than 1.00 MB: nothing was saved\n',
-  );
-  expect([code, text(file)]).toEqual([1, text(fixture('large'))]);
 }, 120_000);

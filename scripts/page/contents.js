@@ -1,0 +1,14 @@
+// The table of contents: open beside the text if there is room for both, folded otherwise.
+(() => {
+  const contents = /** @type {HTMLDetailsElement} */ (document.querySelector('.contents'));
+  const wide = matchMedia('(min-width: 64rem)');
+  const fold = () => {
+    contents.open = wide.matches;
+  };
+  wide.addEventListener('change', fold);
+  contents.addEventListener('click', ({ target }) => {
+    const isLink = target instanceof Element && target.closest('a');
+    if (isLink && !wide.matches) contents.open = false;
+  });
+  fold();
+})();

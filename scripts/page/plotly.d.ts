@@ -1,0 +1,12 @@
+/** The part of Plotly that the pages use. */
+interface PlotlyLibrary {
+  react(place: Element, data: object, layout: object, config: object): Promise<void>;
+}
+
+declare const Plotly: PlotlyLibrary;
+
+interface Window {
+  Plotly?: PlotlyLibrary;
+  /** Loaded once for all cells. */
+  tutorialPlotly?: Promise<PlotlyLibrary | undefined>;
+}
