@@ -6,7 +6,7 @@ import { temporaryFolder } from '../../support/idx';
 
 const temporary = temporaryFolder();
 const settings = [
-  ...['--train-images', '48', '--validation-images', '8', '--epochs', '1', '--batch-size', '8'],
+  ...['--train-images', '80', '--validation-images', '8', '--epochs', '1', '--batch-size', '8'],
   ...['--input-size', '63', '--lr', '0.0005', '--checkpoint-steps', '2'],
 ];
 const hashIn = (text: string) => text.match(/^weights sha256: ([0-9a-f]{64})$/m)?.[1];
@@ -31,15 +31,20 @@ function newest(run: string): number {
   );
 }
 
-async function untilCheckpoint(run: string, atLeast: number): Promise<void> {
-  while (newest(run) < atLeast) await new Promise((resolve) => setTimeout(resolve, 20));
+/** Waits until the process has written a checkpoint at the given step or later. */
+async function untilCheckpoint(child: ChildProcess, run: string, step: number): Promise<void> {
+  while (newest(run) < step) {
+    if (child.exitCode !== null) throw new Error(`the run ended before step ${step}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 test('a run killed with SIGKILL, then stopped with SIGTERM, ends with the same weights; nobody else can train there meanwhile', async () => {
   const whole = await cli('train', ...settings, '--run', path.join(temporary, 'whole'));
   const run = path.join(temporary, 'run');
   const killed = start(...settings, '--run', run);
-  await untilCheckpoint(run, 2);
+  await untilCheckpoint(killed.child, run, 2);
+  killed.child.kill('SIGSTOP'); // it must not finish meanwhile
   expectOneLineError(
     await cli('train', '--resume', '--run', run),
     new RegExp(`run: process ${killed.child.pid} is training there now`),
@@ -48,7 +53,7 @@ test('a run killed with SIGKILL, then stopped with SIGTERM, ends with the same w
   await killed.ended;
 
   const stopped = start('--resume', '--run', run, '--checkpoint-steps', '2');
-  await untilCheckpoint(run, newest(run) + 1); // now it handles signals
+  await untilCheckpoint(stopped.child, run, newest(run) + 1); // now it handles signals
   stopped.child.kill('SIGTERM');
   expect(await stopped.ended).toBe(130);
 
