@@ -3,7 +3,7 @@ export function percent(share: number, digits = 2): string {
   return `${(100 * share).toFixed(digits)}%`;
 }
 
-/** Text as HTML and SVG write it. */
+/** Escapes text for HTML and SVG. */
 export function escapeHtml(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }

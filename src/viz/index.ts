@@ -1,4 +1,4 @@
-/** Seeing it: Plotly figures, image grids, and showing them under a notebook's cell. */
+/** Plotly figures, image grids and progress lines, and how to show them below a notebook cell. */
 export {
   barFigure,
   calibrationFigure,

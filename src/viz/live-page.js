@@ -1,10 +1,10 @@
 /**
- * Runs in the notebook's page: draws a figure in place of the one before, with Plotly from the Jupyter server's
- * own files, or as a picture if Plotly cannot be loaded. `live.ts` sends this as text.
+ * Runs in the notebook's page. Redraws a figure in place with Plotly, which the Jupyter server serves from
+ * node_modules, or as an SVG if Plotly cannot be loaded. `live.ts` sends this file as text.
  *
  * @param {{ id: string, figure: { data: object[], layout: object }, picture: string }} drawing
  */
-// biome-ignore lint/correctness/noUnusedVariables: the script that live.ts writes calls it
+// biome-ignore lint/correctness/noUnusedVariables: called by the script that live.ts appends
 async function drawLive({ id, figure, picture }) {
   const place = document.getElementById(id);
   if (!place) return;

@@ -1,9 +1,9 @@
 /**
  * Curves that grow during training.
  *
- * JupyterLab draws a Plotly output only once. So during training the output is HTML with a picture of the
- * curves, and from time to time the progress line below it brings a script that redraws them in place
- * (`live-page.js`). At the end the output becomes an ordinary Plotly figure: saved notebooks contain no scripts.
+ * JupyterLab draws a Plotly output only once. So during training the output is HTML, and every few seconds the
+ * progress line below it carries a script that redraws the curves in place (`live-page.js`). At the end the output
+ * becomes an ordinary Plotly figure, so that saved notebooks contain no scripts.
  */
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
@@ -18,12 +18,12 @@ import { altText, figureBundle, send } from './show';
 
 export interface LiveOptions {
   title?: string;
-  /** Time between two drawings of the curves. */
+  /** Seconds between two drawings of the curves. */
   seconds?: number;
 }
 
 /**
- * Callbacks for `train` and `trainRun` that show the progress and the curves below the cell:
+ * Callbacks for `train` and `trainRun` that show progress and curves below the cell:
  * `trainRun(folder, model, set, { …, ...showTraining() })`.
  */
 export function showTraining(
@@ -36,7 +36,7 @@ export function showTraining(
 
   const showLine = (figure?: Figure) => {
     const html =
-      figure && `<pre>${escapeHtml(line.text)}</pre><script>${drawing(id, figure)}</script>`;
+      figure && `<pre>${escapeHtml(line.text)}</pre><script>${scriptFor(id, figure)}</script>`;
     send(
       { ...(html ? { 'text/html': html } : {}), 'text/plain': line.text },
       {},
@@ -64,7 +64,7 @@ export function showTraining(
     if (!curves.isNew && (isOver || performance.now() - line.shown > 500)) showLine();
   };
   return {
-    onProgress, // of the validation; the progress of the training comes with each step
+    onProgress, // for validation; `onStep` covers training
     onStep(training) {
       const { steps, epochs } = training.history;
       onProgress(stepProgress(training));
@@ -78,13 +78,9 @@ export function showTraining(
   };
 }
 
-/** A script for the page that draws `figure` in place of the one before; see live-page.js. */
-function drawing(id: string, figure: Figure): string {
-  const given = JSON.stringify({
-    id,
-    figure,
-    picture: figureSvg(figure, altText(figure)),
-  });
+/** A script that redraws the figure in the page. */
+function scriptFor(id: string, figure: Figure): string {
+  const drawing = JSON.stringify({ id, figure, picture: figureSvg(figure, altText(figure)) });
   const code = fs.readFileSync(path.join(__dirname, 'live-page.js'), 'utf8');
-  return `${code}drawLive(${given.replace(/</g, '\\u003c')})`;
+  return `${code}drawLive(${drawing.replace(/</g, '\\u003c')})`;
 }

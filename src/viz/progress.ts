@@ -1,4 +1,4 @@
-/** Progress as a line of text in tqdm's form, and as a bar that stays in place in a terminal. */
+/** Progress lines in the style of tqdm, as text and on a terminal. */
 import readline from 'node:readline';
 import type { Progress, ProgressListener } from '../progress';
 
@@ -13,8 +13,8 @@ export function progressLine({ label, done, total, unit, seconds, details }: Pro
 }
 
 /**
- * A listener that writes to `stream`: one line kept up to date on a terminal; elsewhere (a log) a plain
- * line every ten seconds and at the end of each task.
+ * A listener that writes to `stream`. On a terminal it updates one line in place; in a log it writes a line every
+ * ten seconds and one at the end of each task.
  */
 export function streamProgress(stream: NodeJS.WriteStream): ProgressListener {
   const interval = stream.isTTY ? 100 : 10_000;
@@ -36,7 +36,7 @@ export function streamProgress(stream: NodeJS.WriteStream): ProgressListener {
   };
 }
 
-/** A bar of `width` characters of which `share`, 0 to 1, is filled, to an eighth of one. */
+/** A text bar of `width` characters. `share` is 0 to 1; the bar resolves eighths of a character. */
 export function bar(share: number, width = 16): string {
   const eighths = Math.round(share * width * 8);
   const full = Math.floor(eighths / 8);

@@ -1,8 +1,8 @@
 /**
- * Showing things in a notebook. The only file that knows tslab.
+ * Shows figures, images and tables below a notebook cell. The only file that uses tslab.
  *
- * tslab's own `display` sends one form at a time; `lastWriteDisplayData` beneath it sends a bundle of
- * forms, of which each viewer takes the best that it knows.
+ * tslab's `display` sends a single MIME type. The function it is built on, `lastWriteDisplayData`, sends several at
+ * once, and each viewer picks the best one it supports.
  */
 import { randomUUID } from 'node:crypto';
 import type { Progress, ProgressListener } from '../progress';
@@ -18,25 +18,23 @@ interface DisplayMessage {
   transient: { display_id?: string };
 }
 
-/**
- * Shows a Plotly figure: drawn by JupyterLab, VS Code and the HTML pages; a picture of it where no script runs.
- */
+/** Shows a Plotly figure: interactive in JupyterLab, VS Code and the HTML pages, an SVG where no scripts run. */
 export function showFigure(figure: Figure): void {
   send(figureBundle(figure));
 }
 
-/** A figure in every form, of which each viewer takes the best that it knows. */
+/** The figure as Plotly JSON, as an SVG and as text, by MIME type. */
 export function figureBundle(figure: Figure): Record<string, unknown> {
   const alt = altText(figure);
   return {
     'application/vnd.plotly.v1+json': { data: figure.data, layout: figure.layout },
-    // Not a PNG: JupyterLab would show that in the place of the figure.
+    // Not a PNG: JupyterLab would show it instead of the figure.
     'image/svg+xml': figureSvg(figure, alt),
     'text/plain': alt,
   };
 }
 
-/** What a figure is, for a reader who cannot see it: its title, its axes and its curves. */
+/** Describes a figure in words for screen readers: its title, axes and curves. */
 export function altText({ data, layout }: Figure): string {
   const title = (value: unknown) =>
     (value as { title?: { text?: string } } | undefined)?.title?.text;
@@ -53,7 +51,7 @@ export function altText({ data, layout }: Figure): string {
   return [`Figure: ${heading}`, axes, names.join(', ')].filter(Boolean).join('. ');
 }
 
-/** Shows a PNG. `description` is what a reader who cannot see it is told. */
+/** Shows a PNG. `description` is its alt text. */
 export function showImage(png: Buffer, description: string): void {
   send(
     { 'image/png': png.toString('base64'), 'text/plain': description },
@@ -61,7 +59,7 @@ export function showImage(png: Buffer, description: string): void {
   );
 }
 
-/** Shows rows of values under a heading each; numbers stand at the right, with thousands separated. */
+/** Shows a table. Numbers are right-aligned, with thousands separators. */
 export function showTable(headings: string[], rows: (string | number)[][]): void {
   const cells = (row: (string | number)[], tag: string) =>
     row
@@ -79,7 +77,7 @@ export function showTable(headings: string[], rows: (string | number)[][]): void
   });
 }
 
-/** Shows the history of a training, a row an epoch. */
+/** Shows loss, accuracy and speed as a table, one row per epoch. */
 export function showEpochs(history: EpochRecord[]): void {
   showTable(
     ['Epoch', 'Train loss', 'Train accuracy', 'Validation loss', 'Validation accuracy', 'Images/s'],
@@ -94,7 +92,7 @@ export function showEpochs(history: EpochRecord[]): void {
   );
 }
 
-/** A listener that keeps a line of progress for each task up to date under the cell. */
+/** A listener that shows one progress line per task below the cell and keeps it up to date. */
 export function showProgress(): ProgressListener {
   let id: string | undefined;
   let label: string | undefined;
@@ -111,7 +109,7 @@ export function showProgress(): ProgressListener {
   };
 }
 
-/** Sends a bundle of forms to the cell's output; with an id, one that can be updated. */
+/** Adds an output to the cell, given by MIME type. With `update`, replaces the output that has the same `id`. */
 export function send(
   data: Record<string, unknown>,
   metadata: Record<string, unknown> = {},
@@ -122,7 +120,7 @@ export function send(
     lastWriteDisplayData: ((message: DisplayMessage, update: boolean) => void) | null;
   };
   if (!lastWriteDisplayData) {
-    throw new Error('There is no notebook to show this in: the show functions work in cells only');
+    throw new Error('The show functions work only in a notebook cell');
   }
   lastWriteDisplayData({ data, metadata, transient: { display_id: id } }, update);
 }

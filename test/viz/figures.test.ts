@@ -34,23 +34,23 @@ test('epoch curves: training and validation, loss and accuracy in percent', () =
   expect(layout.yaxis).toMatchObject({ title: { text: 'Loss (cross-entropy)' } });
 });
 
-test('without validation there is no such curve', () => {
+test('without validation there is no validation curve', () => {
   expect(epochCurves([epoch(1, null)]).data.map((t) => t.name)).toEqual(['Train', 'Train']);
 });
 
-test('step curves keep every update and smooth it', () => {
+test('step curves show every step and a smoothed curve', () => {
   const { data } = stepCurves(
     [1, 2, 3].map((step) => ({ step, learningRate: 1, loss: 4, accuracy: 0.5 })),
   );
   expect(data.map((t) => [t.name, t.yaxis, t.y])).toEqual([
-    ['One step', 'y', [4, 4, 4]],
+    ['Each step', 'y', [4, 4, 4]],
+    ['Each step', 'y2', [50, 50, 50]],
     ['Smoothed', 'y', [4, 4, 4]],
-    ['One step', 'y2', [50, 50, 50]],
     ['Smoothed', 'y2', [50, 50, 50]],
   ]);
 });
 
-test('step curves show the validation where its epoch ended', () => {
+test('step curves show validation at the end of its epoch', () => {
   const steps = [1, 2, 3].map((step) => ({ step, learningRate: 1, loss: 4, accuracy: 0.5 }));
   const { data } = stepCurves(steps, 'Both', [epoch(1, 0.25)]);
   const validation = data.filter((t) => t.name === 'Validation');
@@ -60,7 +60,7 @@ test('step curves show the validation where its epoch ended', () => {
   ]);
 });
 
-test('a long curve keeps its spikes and few of its points', () => {
+test('a long curve is thinned but keeps its spikes', () => {
   const values = Array.from({ length: 10_000 }, (_, i) => (i === 4321 ? 9 : 1 / (i + 1)));
   const [x, y] = thinned(values);
   expect(x.length).toBeLessThanOrEqual(1000);
@@ -73,7 +73,7 @@ test('a long curve keeps its spikes and few of its points', () => {
   ]);
 });
 
-test('shares: what the title says is computed from the table', () => {
+test('the title of the shares is computed from the table', () => {
   const table = layerTable(ALEXNET, { inputSize: 227, channels: 1, classes: 10 });
   const { data, layout } = sharesFigure(table);
   expect(layout.title).toEqual({
@@ -85,7 +85,7 @@ test('shares: what the title says is computed from the table', () => {
   expect((data[0].y as number[])[fc6]).toBeCloseTo((9216 * 4096 + 4096) / 57_029_322, 9);
 });
 
-test('precision and recall stand side by side, on an axis that shows the differences', () => {
+test('precision and recall share an axis that shows the differences', () => {
   const { data, layout } = classReportFigure([
     { label: 0, images: 4, precision: 0.98, recall: 0.93 },
     { label: 1, images: 0, precision: Number.NaN, recall: 1 },
@@ -97,7 +97,7 @@ test('precision and recall stand side by side, on an axis that shows the differe
   expect(layout.yaxis).toMatchObject({ range: [0.9, 1] });
 });
 
-test('calibration stands beside the line on which a network would be honest', () => {
+test('calibration is drawn with the line of perfect calibration', () => {
   const { data } = calibrationFigure([{ images: 2, confidence: 0.8, accuracy: 0.5 }]);
   expect(data.map((t) => [t.x, t.y])).toEqual([
     [
@@ -108,13 +108,13 @@ test('calibration stands beside the line on which a network would be honest', ()
   ]);
 });
 
-test('smoothing is an average with its start corrected', () => {
+test('smoothing is a moving average with bias correction', () => {
   const [first, second] = smooth([2, 4], 0.5);
   expect(first).toBeCloseTo(2, 9);
   expect(second).toBeCloseTo((0.5 * 0.5 * 2 + 0.5 * 4) / 0.75, 9);
 });
 
-test('the confusion matrix is coloured by the share of each row and labelled by counts', () => {
+test('the confusion matrix is coloured by row share and labelled with counts', () => {
   const [heatmap] = confusionFigure([
     [3, 1],
     [0, 0],
@@ -134,7 +134,7 @@ test('figures are plain data', () => {
   expect(JSON.parse(JSON.stringify(figure))).toEqual(figure);
 });
 
-test('loss curves side by side have a name and a number of updates each', () => {
+test('each loss curve has a name and its number of steps', () => {
   const { data, layout } = lossComparison(
     [
       { name: 'a', losses: [2, 1] },

@@ -24,7 +24,7 @@ test('a grid of pictures with captions, wrong ones framed in red', async () => {
   expect(ink).toBeGreaterThan(20);
 });
 
-test('refuses what does not fit together', async () => {
+test('an empty grid and a wrong number of predictions are errors', async () => {
   await expect(imageGrid(set, [])).rejects.toThrow('at least one image');
   await expect(imageGrid(set, [0, 1], { predictions: [1] })).rejects.toThrow(
     '1 predictions for 2 images',

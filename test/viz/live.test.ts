@@ -65,7 +65,7 @@ test('the curves and the progress line are created once and then updated', async
   expect(last(line)).toEqual({ 'text/plain': expect.stringMatching(/^Validating: 100%/) });
 });
 
-test('between two drawings only the line is updated', async () => {
+test('between two drawings only the progress line is updated', async () => {
   const model = alexnet({ inputSize: 28, layers });
   await train(model, barSet(40), { epochs: 1, batchSize: 10, ...showTraining({ seconds: 60 }) });
   model.dispose();

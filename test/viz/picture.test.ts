@@ -9,7 +9,7 @@ import {
 
 const count = (svg: string, pattern: RegExp) => svg.match(pattern)?.length ?? 0;
 
-test('a line goes where its values are, from the lower end of the axis to the upper', () => {
+test('a line runs from the lower to the upper end of its axis', () => {
   const line = {
     type: 'scatter',
     mode: 'lines',
@@ -25,7 +25,7 @@ test('a line goes where its values are, from the lower end of the axis to the up
   for (const tick of ['0', '2', '4', '10']) expect(svg).toContain(`>${tick}</text>`);
 });
 
-test('curves, bars and heat maps are drawn, one mark for each value', () => {
+test('curves, bars and heat maps have one mark per value', () => {
   const steps = [1, 2, 3].map((step) => ({ step, learningRate: 1, loss: 1 / step, accuracy: 0.5 }));
   expect(count(figureSvg(stepCurves(steps), ''), /stroke-width="2"/g)).toBe(4);
   const bars = barFigure(['a', 'b'], [1, 2], 'Two', ['x', 'y']);
@@ -36,7 +36,7 @@ test('curves, bars and heat maps are drawn, one mark for each value', () => {
   expect(count(figureSvg(calibration, ''), /<circle/g)).toBe(1);
 });
 
-test('values that are missing, endless or on a logarithmic axis leave no NaN', () => {
+test('missing, infinite and logarithmic values never become NaN', () => {
   const odd: Figure[] = [
     { data: [{ type: 'scatter', x: [1, 2, 3], y: [1, null, 3] }], layout: {} },
     { data: [{ type: 'scatter', x: [1, 2], y: [0, 0.5] }], layout: { yaxis: { type: 'log' } } },
@@ -47,7 +47,7 @@ test('values that are missing, endless or on a logarithmic axis leave no NaN', (
   for (const figure of odd) expect(figureSvg(figure, '')).not.toMatch(/NaN|Infinity|undefined/);
 });
 
-test('what a title says stays text', () => {
+test('titles are escaped', () => {
   const svg = figureSvg({ data: [], layout: { title: { text: '<script>&' } } }, '"<b>');
   expect(svg).toContain('&lt;script&gt;&amp;');
   expect(svg).not.toContain('<script');

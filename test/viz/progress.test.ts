@@ -18,7 +18,7 @@ test("a line in tqdm's form", () => {
   );
 });
 
-test('a log gets the end of each task, a terminal one line that changes', () => {
+test('a log gets the end of each task, a terminal one updated line', () => {
   const written: Record<'log' | 'terminal', string[]> = { log: [], terminal: [] };
   const stream = (name: 'log' | 'terminal') =>
     ({
