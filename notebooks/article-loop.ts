@@ -3,7 +3,7 @@ import { inputSizeOf, trainableVariables } from '../src/model/index';
 import { tf } from '../src/tf/index';
 import { AdamW, crossEntropySum } from '../src/train/index';
 
-/** What the article's loop did. */
+/** The result of the article's loop. */
 export interface ArticleLoop {
   /** The mean loss of each batch. */
   losses: number[];
@@ -13,8 +13,8 @@ export interface ArticleLoop {
 }
 
 /**
- * The article's training loop as printed, in float32, to compare with `train`: it calls `zero_grad` in every
- * iteration, but `step` in every fourth only. Trains `model` in place. Not for use in earnest.
+ * The article's training loop as printed, in float32, for comparison with `train`. It calls `zero_grad` in every
+ * iteration but `step` only in every fourth, so three of four gradients are lost. Trains `model` in place.
  */
 export function articleLoop(
   model: tf.LayersModel,
@@ -27,7 +27,7 @@ export function articleLoop(
   const result: ArticleLoop = { losses: [], steps: 0, discarded: 0 };
   for (const [i, indices] of batches.entries()) {
     const batch = makeBatch(set, indices, inputSizeOf(model));
-    // optimizer.zero_grad(): these gradients replace those of the batch before, nothing is summed.
+    // optimizer.zero_grad(): the gradients of the previous batch are dropped, nothing is summed.
     const { value, grads } = tf.variableGrads(() => {
       const logits = model.apply(batch.images, { training: true }) as tf.Tensor2D;
       return crossEntropySum(logits, batch.labels).div<tf.Scalar>(batch.size);

@@ -1,4 +1,4 @@
-/** How much the tutorial trains. The notebooks import it, and `npm run tutorial -- --profile` chooses. */
+/** How long the tutorial trains: `npm run tutorial -- --profile quick` or `full`. Imported by the notebooks. */
 import { InputError } from '../src/errors';
 import type { Initialisation } from '../src/model/index';
 import type { Schedule } from '../src/train/index';
@@ -16,8 +16,8 @@ export interface Profile {
 }
 
 const PROFILES: Record<Profile['name'], Profile> = {
-  // A few minutes on two cores. Small batches make many steps from few images. The learning rate is lower
-  // than the article's, at which PyTorch's initial weights learn nothing for the first fifty steps.
+  // A few minutes on two cores. Small batches give many steps from few images. With the article's learning rate
+  // and PyTorch's initial weights, the first fifty steps would learn nothing, so the rate is lower.
   quick: {
     name: 'quick',
     trainImages: 10_000,

@@ -1,4 +1,4 @@
-/** A setting is declared once: its values, default, help text, and whether a resumed run may change it. */
+/** Settings: the valid values, the default, the help text, and whether a resumed run may change it, in one place. */
 import { type Check, check } from './checks';
 
 export interface Setting<T> {
@@ -6,14 +6,14 @@ export interface Setting<T> {
   readonly default?: T;
   /** For `--help`. */
   readonly help: string;
-  /** The command-line option, if it is not the name itself. */
+  /** The command-line option, if it differs from the name. */
   readonly flag?: string;
-  /** Whether a resumed run may change it: never, unless stated otherwise. */
+  /** Whether a resumed run may change it: with `--change`, or without asking. Never if undefined. */
   readonly change?: 'on request' | 'freely';
 }
 
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
-/** The values of some settings. */
+/** The values that go with a table of settings. */
 export type ValuesOf<S extends Settings> = {
   [K in keyof S]: S[K] extends Setting<infer T> ? T : never;
 };
@@ -26,7 +26,7 @@ export function setting<T>(
   return { check, help, ...more };
 }
 
-/** The values of `settings`, defaults filled in and checked. Other keys of `given` are left out. */
+/** Fills in defaults and checks values. Drops unknown keys. Throws InputError for values out of range. */
 export function withDefaults<S extends Settings>(
   settings: S,
   given: Partial<ValuesOf<S>>,

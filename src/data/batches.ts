@@ -15,7 +15,7 @@ export interface Batch {
 
 /**
  * Splits the images of one epoch into batches of image numbers; the last batch may be smaller.
- * With `shuffle` the images come in a different random order in each epoch, without it in the set's order.
+ * With `shuffle`, each epoch has its own random order; without it, the set's order is kept.
  */
 export function epochBatches(
   length: number,
@@ -32,7 +32,7 @@ export function epochBatches(
   return batches;
 }
 
-/** Makes the batch of the images that `indices` name, resized to `inputSize` and normalised. */
+/** Makes a batch of the images at `indices`, resized to `inputSize` and normalised. */
 export function makeBatch(set: ImageSet, indices: ArrayLike<number>, inputSize: number): Batch {
   const pixels = gatherPixels(set, indices);
   const labels = Int32Array.from(indices, (index) => set.labels[index]);
@@ -47,7 +47,7 @@ export function disposeBatch({ images, labels }: Batch): void {
   tf.dispose([images, labels]);
 }
 
-/** Copies the pixels of the images that `indices` name: [indices.length, height, width]. Throws InputError. */
+/** Copies the pixels of the images at `indices`: [indices.length, height, width]. Throws InputError out of range. */
 export function gatherPixels(set: ImageSet, indices: ArrayLike<number>): Uint8Array {
   const size = set.height * set.width;
   const pixels = new Uint8Array(indices.length * size);

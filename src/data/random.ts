@@ -1,6 +1,6 @@
 /**
- * Seeded random numbers on the host, for the order of the images. Random tensors (initial weights, dropout)
- * come from TensorFlow: see `model/random.ts`.
+ * Seeded random numbers in JavaScript, for the order of the images. Random tensors (initial weights, dropout masks)
+ * come from TensorFlow: see `tf/random.ts`.
  */
 
 /** Returns a generator of uniform numbers in [0, 1): mulberry32 by Tommy Ettinger, public domain. */

@@ -2,7 +2,7 @@ import { inputValues } from '../image/index';
 import { tf } from '../tf/index';
 
 /**
- * The article's transforms, Resize, ToTensor and Normalize(0.5, 0.5), for grey images.
+ * The article's transforms for grey images: Resize, ToTensor, Normalize(0.5, 0.5).
  *
  * @param pixels [count, height, width], 0 to 255
  * @returns float32 [count, size, size, 1] in [-1, 1]; the caller disposes it

@@ -11,9 +11,9 @@ export interface EvaluateOptions {
   /** Number format of convolutions and matrix products. */
   precision?: Precision;
   onProgress?: ProgressListener;
-  /** The label of the progress. */
+  /** Label of the progress line. */
   label?: string;
-  /** Stops after the batch under way; the result then covers the images so far. */
+  /** Stops after the current batch. The result then covers the images so far. */
   signal?: AbortSignal;
 }
 

@@ -1,4 +1,4 @@
-/** How good a network is: loss and accuracy on a set, confusion, calibration, mistakes. */
+/** Evaluation: loss and accuracy on a set, confusion matrix, calibration, mistakes. */
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate';
 export {
   type CalibrationBin,

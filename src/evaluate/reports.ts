@@ -1,4 +1,4 @@
-/** What predictions on a labelled set say about a network. */
+/** Reports on predictions: mistakes, confusion matrix, precision and recall, calibration. */
 import type { ImageSet } from '../data/index';
 
 interface Predicted {
@@ -30,9 +30,9 @@ export interface ClassReport {
   label: number;
   /** Images of this class. */
   images: number;
-  /** Of the images predicted as this class, the share that is; NaN if there are none. */
+  /** Correct predictions of this class / all predictions of this class. NaN if there are none. */
   precision: number;
-  /** Of the images of this class, the share that was found; NaN if there are none. */
+  /** Correct predictions of this class / all images of this class. NaN if there are none. */
   recall: number;
 }
 
@@ -55,8 +55,8 @@ export interface CalibrationBin {
 }
 
 /**
- * Compares confidence with accuracy: ten bins of equal width by confidence (empty ones left out), and the
- * expected calibration error, the mean of |accuracy − confidence| over the images.
+ * Compares confidence with accuracy. Returns ten bins of equal width by confidence, without the empty ones, and the
+ * expected calibration error: the mean of |accuracy − confidence| over the images.
  * Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, 2017.
  */
 export function calibration(

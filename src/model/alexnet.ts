@@ -10,12 +10,12 @@ export interface AlexNetOptions {
   inputSize?: number;
   channels?: number;
   classes?: number;
-  /** The share of units that dropout zeroes in training, 0 to less than 1. */
+  /** Fraction of units that dropout zeroes during training, from 0 to less than 1. */
   dropout?: number;
   /** Fixes the initial weights and dropout's masks. */
   seed?: number;
   initialisation?: Initialisation;
-  /** The table of layers. Change it for another network. */
+  /** The table of layers. Pass another one to build another network. */
   layers?: readonly LayerSpec[];
 }
 
@@ -23,8 +23,8 @@ export interface AlexNetOptions {
  * Builds the article's network as a plain tfjs layers model.
  *
  * In: float32 [batch, inputSize, inputSize, channels]. Out: logits, float32 [batch, classes].
- * Its memory is freed by `dispose()`, or some time after nothing refers to it any more.
- * Throws InputError for sizes that no network can have.
+ * Its memory is freed by `dispose()`, or some time after the model becomes unreachable.
+ * Throws InputError for sizes that do not fit together.
  */
 export function alexnet(options: AlexNetOptions = {}): tf.Sequential {
   const { initialisation = 'pytorch', seed = 42 } = options;
@@ -33,7 +33,7 @@ export function alexnet(options: AlexNetOptions = {}): tf.Sequential {
   return model;
 }
 
-/** The same with all weights 0, which takes neither time nor memory: for weights that come from a file. */
+/** The same network with all weights 0, for weights loaded from a file: it needs neither time nor memory. */
 export function zeroAlexnet(options: Omit<AlexNetOptions, 'initialisation'>): tf.Sequential {
   const { inputSize = 227, channels = 1, classes = 10, dropout = 0.5, seed = 42 } = options;
   const { layers = ALEXNET } = options;
@@ -46,7 +46,7 @@ export function zeroAlexnet(options: Omit<AlexNetOptions, 'initialisation'>): tf
   }
   layerTable(layers, { inputSize, channels, classes }); // throws if the sizes do not fit
 
-  freeUnreachable(); // a notebook cell that builds its model again leaves the old one behind
+  freeUnreachable(); // such as the old model of a notebook cell that is run again
   const model = tf.sequential({ name: 'alexnet' });
   model.add(tf.layers.inputLayer({ inputShape: [inputSize, inputSize, channels], name: 'input' }));
   layers.forEach((layer, index) => {
@@ -59,7 +59,7 @@ export function zeroAlexnet(options: Omit<AlexNetOptions, 'initialisation'>): tf
 /** The tfjs layers of one row of the table. */
 function build(layer: LayerSpec, classes: number, rate: number, seed: number): tf.layers.Layer[] {
   const { name } = layer;
-  // `initialise` draws the weights later: zeros cost nothing.
+  // `initialise` sets the weights later. Zeros cost nothing.
   const zeros = { kernelInitializer: 'zeros', biasInitializer: 'zeros' } as const;
   switch (layer.kind) {
     case 'conv': {
@@ -75,7 +75,7 @@ function build(layer: LayerSpec, classes: number, rate: number, seed: number): t
           padding: pad,
         });
       if (padding === 0) return [conv('valid')];
-      // 'same' pads evenly at stride 1 only. The gradients refuse explicit padding: pad with a layer.
+      // 'same' pads evenly only at stride 1, and tfjs has no gradients for explicit padding: pad with a layer.
       if (stride === 1 && kernel === 2 * padding + 1) return [conv('same')];
       return [tf.layers.zeroPadding2d({ name: `${name}_pad`, padding }), conv('valid')];
     }

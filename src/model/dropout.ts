@@ -1,15 +1,15 @@
 import { seededUniform, tf } from '../tf/index';
 
 /**
- * Dropout with reproducible masks: the nth mask depends on `seed` and n alone. As in PyTorch, units that are
- * kept are scaled by 1 / (1 - rate), and nothing happens outside training.
+ * Dropout with reproducible masks: the nth mask depends only on `seed` and n. As in PyTorch, the units that are kept are
+ * scaled by 1 / (1 - rate), and nothing happens outside training.
  *
- * tfjs's own layer draws its numbers one by one in JavaScript and, with a seed, drops the same units in every
- * step. Ours is saved under the same class name and settings, so plain tfjs loads the model too.
+ * tfjs's own layer draws random numbers one by one in JavaScript and, with a seed, drops the same units in every step.
+ * Ours is saved with the same class name and settings, so plain tfjs can load the model.
  */
 export class Dropout extends tf.layers.Layer {
   static className = 'Dropout';
-  /** Masks drawn so far. Set it back to replay them. */
+  /** Masks drawn so far. Reset it to replay them. */
   calls = 0;
   private readonly rate: number;
   private readonly seed: number;
@@ -47,5 +47,5 @@ export function dropoutLayers(model: tf.LayersModel): Dropout[] {
   return model.layers.filter((layer): layer is Dropout => layer.getClassName() === 'Dropout');
 }
 
-// Loading a model looks layers up by class name: from here on it finds this class.
+// When a model is loaded, tfjs looks up layers by class name. From now on it finds this class.
 tf.serialization.registerClass(Dropout);

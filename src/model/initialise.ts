@@ -10,7 +10,7 @@ export type Initialisation = 'pytorch' | 'he' | 'glorot';
 
 export const INITIALISATIONS: readonly Initialisation[] = ['pytorch', 'he', 'glorot'];
 
-/** Gives all convolutions and dense layers new random weights, the same ones for the same seed. */
+/** Gives all convolutions and dense layers new random weights, determined by `seed`. */
 export function initialise(model: tf.LayersModel, how: Initialisation, seed: number): void {
   model.layers.forEach((layer, index) => {
     const weights = layer.getWeights();

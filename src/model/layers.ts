@@ -1,6 +1,6 @@
 /**
- * AlexNet as a table of layers, and what can be computed from the table alone: shapes, parameters,
- * multiply–accumulates. Plain data, no TensorFlow.
+ * AlexNet as a table of layers, and what follows from the table: shapes, parameters, multiply–accumulates.
+ * Plain data, no TensorFlow.
  */
 import { InputError } from '../errors';
 
@@ -52,7 +52,7 @@ export interface LayerRow {
   macs: number;
 }
 
-/** Follows an image through the table. Throws InputError if it shrinks to nothing on the way. */
+/** Computes each layer's output shape and cost. Throws InputError if the image becomes smaller than one pixel. */
 export function layerTable(layers: readonly LayerSpec[], dimensions: Dimensions): LayerRow[] {
   const { inputSize, channels, classes } = dimensions;
   let shape = [inputSize, inputSize, channels];
@@ -60,7 +60,7 @@ export function layerTable(layers: readonly LayerSpec[], dimensions: Dimensions)
     const row = layerRow(layer, shape, classes);
     if (row.outputShape.some((size) => size < 1)) {
       throw new InputError(
-        `input size ${inputSize} is too small: ${layer.name} (${row.description}) gets ${shape.join('×')} and has nothing left`,
+        `input size ${inputSize} is too small: ${layer.name} (${row.description}) gets ${shape.join('×')} and would output nothing`,
       );
     }
     shape = row.outputShape;
@@ -68,7 +68,7 @@ export function layerTable(layers: readonly LayerSpec[], dimensions: Dimensions)
   });
 }
 
-/** The parameters and multiply–accumulates of some rows together. */
+/** Total parameters and multiply–accumulates. */
 export function totals(rows: readonly LayerRow[]): { parameters: number; macs: number } {
   return {
     parameters: rows.reduce((sum, row) => sum + row.parameters, 0),
@@ -137,13 +137,13 @@ function layerRow(layer: LayerSpec, input: number[], classes: number): LayerRow 
   }
 }
 
-/** The output size of a kernel along one axis: ⌊(size + 2·padding − kernel) / stride⌋ + 1. */
+/** The number of positions of a kernel along one axis: ⌊(size + 2·padding − kernel) / stride⌋ + 1. */
 function slidingPositions(size: number, kernel: number, stride: number, padding: number): number {
   return Math.floor((size + 2 * padding - kernel) / stride) + 1;
 }
 
 function image(shape: number[], name: string): number[] {
-  if (shape.length !== 3) throw new InputError(`${name} needs an image, and comes after flatten`);
+  if (shape.length !== 3) throw new InputError(`${name} needs an image: put it before flatten`);
   return shape;
 }
 

@@ -7,7 +7,7 @@ export function trainableVariables(model: tf.LayersModel): tf.Variable[] {
   return model.trainableWeights.map(variableOf);
 }
 
-/** All weights with names that are the same in every process (tfjs numbers those of a second model). */
+/** All weights, with names that do not depend on how many models exist (tfjs numbers a second model's names). */
 export function namedWeights(model: tf.LayersModel): { name: string; variable: tf.Variable }[] {
   return model.weights.map((weight) => ({
     name: (weight as unknown as { originalName: string }).originalName,
@@ -15,7 +15,7 @@ export function namedWeights(model: tf.LayersModel): { name: string; variable: t
   }));
 }
 
-/** Height and width of the images that a model takes, in pixels. */
+/** Height and width of a model's input, in pixels. */
 export function inputSizeOf(model: tf.LayersModel): number {
   return model.inputs[0].shape[1] as number;
 }
@@ -26,12 +26,12 @@ export function checkFits(model: tf.LayersModel, set: ImageSet): void {
   const classes = model.outputs[0].shape[1];
   if (channels !== 1 || classes !== set.classes) {
     throw new InputError(
-      `the model takes ${channels} channel(s) and knows ${classes} classes, ${set.name} has 1 and ${set.classes}`,
+      `the model has ${channels} input channel(s) and ${classes} classes, ${set.name} has 1 and ${set.classes}`,
     );
   }
 }
 
-/** tfjs-layers wraps each tf.Variable and hides it from its types. */
+/** The tf.Variable inside a tfjs-layers weight; the types do not show it. */
 function variableOf(weight: unknown): tf.Variable {
   return (weight as { val: tf.Variable }).val;
 }

@@ -1,4 +1,4 @@
-/** Reads image files, and says in one sentence what is wrong with one. */
+/** Reads image files. Errors say in one sentence what is wrong with a file. */
 import fs from 'node:fs';
 import zlib from 'node:zlib';
 import { Jimp } from 'jimp';
@@ -14,19 +14,19 @@ import {
 } from '../image/index';
 
 export interface DigitOptions {
-  /** The picture is already light strokes on black, framed as MNIST's: only make it grey and square. */
+  /** The picture already looks like MNIST's, light strokes on black: only make it grey and square. */
   asIs?: boolean;
 }
 
-/** Longest side with `asIs`: the picture becomes a square, all of which goes through TensorFlow. */
+/** Longest side with `asIs`: the whole square goes through TensorFlow. */
 const MAX_SQUARE = 4096;
 const MAX_BYTES = 100_000_000;
 /** 25 megapixels without chroma subsampling need a little more than jpeg-js's default of 512 MB. */
 const JPEG_OPTIONS = { 'image/jpeg': { maxMemoryUsageInMB: 768 } };
 
 /**
- * Reads a picture of a digit and brings it to MNIST's form with `digitSteps`. The last step is the input for
- * a network.
+ * Reads a picture of a digit and converts it to MNIST's format with `digitSteps`. The last step is what the network
+ * gets.
  *
  * Throws InputError if the file is not a readable picture, or contains no digit.
  */
@@ -63,10 +63,10 @@ function square({ pixels, width, height }: GreyImage): GreyImage {
 }
 
 /**
- * Decodes a PNG, JPEG, BMP, GIF or TIFF with one picture, and turns it as its EXIF data says.
+ * Decodes a PNG, JPEG, BMP, GIF or TIFF with one picture, and rotates it according to its EXIF data.
  *
- * Throws InputError if the file is none of these, damaged, or larger than 25 megapixels. The header shows
- * the size, so no memory is allocated for a picture that is too large.
+ * Throws InputError if the file has another format, is damaged, or is larger than 25 megapixels. The size is read from
+ * the header first, so that no memory is allocated for a picture that is too large.
  */
 export async function readBitmap(file: string): Promise<Bitmap> {
   const bytes = readBytes(file);
@@ -98,7 +98,7 @@ function checkHeader(file: string, bytes: Buffer): void {
   try {
     header = readHeader(bytes);
   } catch {
-    throw notReadable(file, 'it is cut off in its header');
+    throw notReadable(file, 'its header is truncated');
   }
   if (!header) throw notReadable(file, 'it has none of these formats');
   const { format, width, height, pictures, complete } = header;
@@ -111,11 +111,11 @@ function checkHeader(file: string, bytes: Buffer): void {
     const what = format === 'GIF' ? 'an animation' : 'a document';
     throw new InputError(`${file}: ${what} of ${pictures} pictures, want a file with one`);
   }
-  if (!complete) throw notReadable(file, `it is a ${format} that is cut off`);
+  if (!complete) throw notReadable(file, `it is a truncated ${format}`);
   if (format === 'PNG') checkInterlaced(file, bytes, width * height);
 }
 
-/** jimp's PNG decoder limits how much it inflates, but not in interlaced files. */
+/** jimp's PNG decoder limits how much it inflates, except in interlaced files. */
 function checkInterlaced(file: string, bytes: Buffer, pixels: number): void {
   const IHDR_INTERLACE = 28;
   if (bytes[IHDR_INTERLACE] !== 1) return;

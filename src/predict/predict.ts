@@ -7,7 +7,7 @@ import { type DigitOptions, readDigit } from './image';
 export interface Prediction {
   /** The most probable class. */
   prediction: number;
-  /** Softmax of the logits: [classes], with sum 1. */
+  /** Softmax of the logits: [classes]. They sum to 1. */
   probabilities: number[];
 }
 

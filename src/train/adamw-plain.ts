@@ -8,11 +8,11 @@ import { type AdamWOptions, adamWSettings } from './adamw';
  *     m ← β₁ m + (1 − β₁) g          v ← β₂ v + (1 − β₂) g²
  *     w ← w − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
  *
- * This version is here to read, and to test the other one against. It makes a dozen passes over all weights;
- * training uses `AdamW`, which computes the same in one.
+ * This version is for reading and for testing `AdamW`, which training uses: this one makes a dozen passes over the
+ * weights, `AdamW` one.
  */
 export class PlainAdamW {
-  /** Steps made so far: t. */
+  /** Steps so far: t in the formula. */
   steps = 0;
   private readonly settings: Required<AdamWOptions>;
   private readonly moments = new Map<string, { first: tf.Variable; second: tf.Variable }>();

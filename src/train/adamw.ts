@@ -1,10 +1,11 @@
-import { check, nonNegativeNumber, positiveNumber } from '../checks';
 import { InputError } from '../errors';
+import { withDefaults } from '../settings';
 import { FusedAdam, type Moments, type tf } from '../tf/index';
+import { TRAIN_SETTINGS } from './settings';
 
 export interface AdamWOptions {
   learningRate?: number;
-  /** Decoupled: it shrinks the weights themselves and does not go through the gradient. */
+  /** Decoupled: shrinks the weights directly instead of adding to the gradient. */
   weightDecay?: number;
   beta1?: number;
   beta2?: number;
@@ -13,14 +14,12 @@ export interface AdamWOptions {
 
 /** Fills in PyTorch's defaults. Throws InputError for values out of range. */
 export function adamWSettings(options: AdamWOptions): Required<AdamWOptions> {
-  const { learningRate = 1e-3, weightDecay = 0.01 } = options;
+  const { learningRate, weightDecay } = TRAIN_SETTINGS;
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
-  check(positiveNumber, learningRate, 'learningRate');
-  check(nonNegativeNumber, weightDecay, 'weightDecay');
-  return { learningRate, weightDecay, beta1, beta2, epsilon };
+  return { ...withDefaults({ learningRate, weightDecay }, options), beta1, beta2, epsilon };
 }
 
-/** What a checkpoint keeps of an `AdamW`. */
+/** The state of an `AdamW` in a checkpoint. */
 export interface AdamWState {
   steps: number;
   /** By variable name. */
@@ -28,12 +27,12 @@ export interface AdamWState {
 }
 
 /**
- * AdamW (Loshchilov, Hutter 2019) with PyTorch's defaults; `adamw-plain.ts` spells the formula out. This one
- * makes a single pass over each variable. The caller disposes it.
+ * AdamW (Loshchilov, Hutter 2019) with PyTorch's defaults, in a single pass over each variable. For the formula see
+ * `adamw-plain.ts`. The caller disposes it.
  */
 export class AdamW {
   learningRate: number;
-  /** Steps made so far: t. */
+  /** Steps so far: t in the formula. */
   steps = 0;
   private readonly settings: Required<AdamWOptions>;
   private readonly adam = new FusedAdam();
@@ -51,11 +50,11 @@ export class AdamW {
     for (const variable of variables) this.stepVariable(variable, gradients[variable.name]);
   }
 
-  /** The same one variable at a time: call `beginStep` once, then `stepVariable` for each, in any order. */
+  /** A step one variable at a time: call `beginStep` once, then `stepVariable` for each variable in any order. */
   beginStep(): void {
     const { weightDecay, beta1, beta2, epsilon } = this.settings;
     this.steps++;
-    // The bias correction, in float64. TensorFlow's moments decay by β as a float32.
+    // Bias correction in float64. β is rounded to float32, as TensorFlow rounds it for the moments.
     const correction1 = 1 - Math.fround(beta1) ** this.steps;
     const root2 = Math.sqrt(1 - Math.fround(beta2) ** this.steps);
     this.adam.beginStep({
@@ -63,7 +62,7 @@ export class AdamW {
       rate: (this.learningRate * root2) / correction1,
       beta1,
       beta2,
-      epsilon: epsilon * root2, // TensorFlow adds ε before the correction of the second moment, PyTorch after
+      epsilon: epsilon * root2, // TensorFlow adds ε before correcting the second moment, PyTorch after
     });
   }
 
@@ -77,7 +76,7 @@ export class AdamW {
     return { steps: this.steps, moments: this.adam.moments };
   }
 
-  /** Continues from `state`. Throws InputError, and changes nothing, if it does not fit `variables`. */
+  /** Continues from `state`. If it does not fit `variables`, throws InputError and changes nothing. */
   loadState({ steps, moments }: AdamWState, variables: tf.Variable[]): void {
     for (const { name, size } of steps > 0 ? variables : []) {
       const length = moments[name]?.length ?? 0;

@@ -10,7 +10,7 @@ export interface GradScalerOptions {
   growthInterval?: number;
 }
 
-/** What a checkpoint keeps of a `GradScaler`. */
+/** The state of a `GradScaler` in a checkpoint. */
 export interface GradScalerState {
   scale: number;
   /** Steps without overflow since the scale last changed. */
@@ -18,10 +18,10 @@ export interface GradScalerState {
 }
 
 /**
- * The loss scale of float16 training (Micikevicius et al. 2018), as PyTorch's `torch.amp.GradScaler` with its
- * defaults. float16 cannot hold numbers below 6·10⁻⁸, and gradients are often smaller: so the loss, and with
- * it each gradient, is multiplied by `scale`, and the gradients are divided by it before they are used. If one
- * overflows, the step is skipped and the scale halved; after 2,000 steps without overflow it doubles.
+ * Loss scaling for float16 training (Micikevicius et al. 2018), with the defaults of PyTorch's
+ * `torch.amp.GradScaler`. float16 cannot represent numbers below 6·10⁻⁸, and gradients are often smaller. So the loss,
+ * and with it every gradient, is multiplied by `scale`, and the gradients are divided by it before use. If a gradient
+ * overflows, the step is skipped and the scale halved. After 2,000 steps without overflow the scale doubles.
  */
 export class GradScaler {
   private current: GradScalerState;
@@ -53,7 +53,7 @@ export class GradScaler {
     return this.current.scale;
   }
 
-  /** Makes the optimizer's step unless a gradient overflowed, then adapts the scale. Returns whether it was made. */
+  /** Runs the optimizer's step unless a gradient overflowed, then adapts the scale. Returns whether the step ran. */
   step(optimizer: AdamW, variables: tf.Variable[], gradients: tf.NamedTensorMap): boolean {
     const unscaled = this.unscale(gradients);
     if (unscaled) optimizer.step(variables, unscaled);
@@ -75,7 +75,7 @@ export class GradScaler {
     return unscaled;
   }
 
-  /** Adapts the scale after each step, made or skipped. */
+  /** Adapts the scale. Call it after each step, skipped ones included. */
   update(overflowed: boolean): void {
     const { scale, growthTracker } = this.current;
     if (overflowed) {

@@ -1,4 +1,4 @@
-/** What a training measured, as it stands in `history.json` and `steps.json`. */
+/** The measurements of a training run, as stored in `history.json` and `steps.json`. */
 import { type Checked, nullable, number, objectOf } from '../checks';
 
 /** One step: one update of the weights. */
@@ -16,16 +16,16 @@ export type StepRecord = Checked<typeof stepRecord>;
 export const epochRecord = objectOf({
   /** From 1. */
   epoch: number,
-  /** Steps made up to its end, earlier epochs included. */
+  /** Total number of steps at its end, earlier epochs included. */
   steps: number,
-  /** Mean over the epoch's images as they were trained on, with dropout. */
+  /** Mean over the epoch's images, measured during training, with dropout. */
   trainLoss: number,
-  /** 0 to 1, likewise. */
+  /** 0 to 1, measured during training. */
   trainAccuracy: number,
   /** Null without validation. */
   valLoss: nullable(number),
   valAccuracy: nullable(number),
-  /** Spent in training steps. */
+  /** Time spent in training steps. */
   seconds: number,
   imagesPerSecond: number,
 });
@@ -34,6 +34,6 @@ export type EpochRecord = Checked<typeof epochRecord>;
 export interface History {
   epochs: EpochRecord[];
   steps: StepRecord[];
-  /** True if the training was stopped early. Its last epoch may then be incomplete. */
+  /** True if training was stopped early. The last epoch may then be incomplete. */
   interrupted: boolean;
 }

@@ -11,18 +11,19 @@ import { addEpoch, addStep, newTraining, nextEpoch, type Training } from './trai
 export interface TrainCallbacks {
   /** Measures the model after each epoch: `() => evaluate(model, validation)`. */
   validate?: () => Promise<{ loss: number; accuracy: number } | undefined>;
-  /** After each step; awaited. */
+  /** Called after each step, and awaited. */
   onStep?: (training: Training) => void | Promise<void>;
-  /** After each epoch and its validation; awaited. */
+  /** Called after each epoch and its validation, and awaited. */
   onEpoch?: (record: EpochRecord, training: Training) => void | Promise<void>;
-  /** Stops the training after the step under way. */
+  /** Stops training after the current step. */
   signal?: AbortSignal;
 }
 
 export type TrainOptions = Partial<TrainSettings> & TrainCallbacks;
 
 /**
- * Trains `model` in place on `set` and returns what was measured.
+ * Trains `model` in place on `set`. Returns loss and accuracy for each step and epoch. Writes no files: `trainRun`
+ * adds a run folder and checkpoints.
  * Throws InputError for settings out of range, DivergedError if the loss is not finite.
  */
 export async function train(
@@ -38,7 +39,7 @@ export async function train(
   }
 }
 
-/** The training loop. It begins where `training` stands: at the start, or where a checkpoint was taken. */
+/** The training loop. Continues from `training`: a new one, or one restored from a checkpoint. */
 export async function continueTraining(
   training: Training,
   set: ImageSet,
@@ -59,7 +60,7 @@ export async function continueTraining(
       const result = trainStep(training, set, group);
       training.batch += group.length;
       addStep(training, result, (performance.now() - started) / 1000);
-      await turnEventLoop(); // lets output flow and signals arrive
+      await turnEventLoop(); // lets output flush and signal handlers run
       await onStep?.(training);
     }
     const validation = signal?.aborted ? undefined : await validate?.();

@@ -1,8 +1,8 @@
 import { tf } from '../tf/index';
 
 /**
- * Cross-entropy between softmax(logits) and the labels, summed over the batch, as PyTorch's
- * `CrossEntropyLoss(reduction='sum')`: Σ (log Σ exp z − z[label]), by the numerically stable log-softmax.
+ * Cross-entropy between softmax(logits) and the labels, summed over the batch: Σ (log Σ exp z − z[label]), computed
+ * with the numerically stable log-softmax. PyTorch: `CrossEntropyLoss(reduction='sum')`.
  *
  * @param logits float32 [batch, classes]
  * @param labels int32 [batch]
@@ -15,7 +15,7 @@ export function crossEntropySum(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Sc
   });
 }
 
-/** How many images are classified correctly: an int32 scalar; the caller disposes it. */
+/** The number of correctly classified images: an int32 scalar; the caller disposes it. */
 export function countCorrect(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
   return tf.tidy(() => logits.argMax(1).equal(labels).sum() as tf.Scalar);
 }

@@ -1,15 +1,15 @@
-/** How the learning rate changes during a training. */
+/** How the learning rate changes during training. */
 export type Schedule = 'constant' | 'cosine';
 
 export const SCHEDULES: readonly Schedule[] = ['constant', 'cosine'];
 
-/** The share of all steps in which `cosine` rises to the full rate. */
+/** The fraction of all steps in which `cosine` warms up. */
 const WARM_UP = 0.05;
 
 /**
  * The learning rate of step number `step`, from 1 to `steps`.
  *
- * `cosine` rises linearly over the first twentieth, then falls along half a cosine towards 0
+ * `cosine` rises linearly over the first 5% of the steps, then falls towards 0 along half a cosine
  * (Loshchilov, Hutter: SGDR, 2017, without restarts).
  */
 export function scheduledRate(

@@ -1,6 +1,6 @@
 /**
- * Every hyper-parameter of a training, declared once. The library's defaults and checks, the command line,
- * `config.json` and resuming all use this table.
+ * Every hyper-parameter, declared once. The library's defaults and checks, the command-line options, `config.json` and
+ * the comparison when a run resumes all come from this table.
  */
 import { nonNegativeNumber, oneOf, positiveInteger, positiveNumber, wholeNumber } from '../checks';
 import { setting, type ValuesOf, withDefaults } from '../settings';
@@ -10,7 +10,7 @@ import { SCHEDULES, type Schedule } from './schedule';
 const change = 'on request';
 
 export const TRAIN_SETTINGS = {
-  epochs: setting(positiveInteger, 'passes over the training images', { default: 5, change }),
+  epochs: setting(positiveInteger, 'passes over the training set', { default: 5, change }),
   batchSize: setting(positiveInteger, 'images per batch', { default: 128 }),
   learningRate: setting(positiveNumber, 'learning rate of AdamW', {
     default: 0.001,
@@ -25,7 +25,7 @@ export const TRAIN_SETTINGS = {
     default: 0.01,
     change,
   }),
-  accumulationSteps: setting(positiveInteger, 'batches whose gradients are summed in one step', {
+  accumulationSteps: setting(positiveInteger, 'batches per step, with their gradients summed', {
     default: 1,
   }),
   precision: setting<Precision>(
@@ -36,7 +36,9 @@ export const TRAIN_SETTINGS = {
       change,
     },
   ),
-  seed: setting(wholeNumber, 'fixes initial weights, order of images and dropout', { default: 42 }),
+  seed: setting(wholeNumber, 'seed of the initial weights, image order and dropout', {
+    default: 42,
+  }),
 };
 
 export type TrainSettings = ValuesOf<typeof TRAIN_SETTINGS>;

@@ -5,8 +5,8 @@ import { countCorrect, crossEntropySum } from './loss';
 import type { StepResult, Trainer } from './training';
 
 /**
- * One step: forward, loss, backward, update. The gradients of several batches are accumulated and act like
- * those of one large batch, since each loss is divided by the number of images in all of them.
+ * One training step: forward, loss, backward, update. Gradients accumulate over the batches. Each loss is divided
+ * by the total number of images, so that the sum equals the gradient of one large batch.
  */
 export function trainStep(
   { model, optimizer, scaler, settings }: Trainer,
@@ -34,8 +34,8 @@ export function trainStep(
     result.lossSum += (forward.value.dataSync()[0] * images) / lossScale;
     result.skipped = !Number.isFinite(result.lossSum);
 
-    // Backward, from the last layer to the first. A variable is updated as soon as its gradient is complete,
-    // which frees the gradient early; only a loss scale has to see all gradients first.
+    // Backward, from the last layer to the first. In the last batch, each variable is updated as soon as its
+    // gradient is complete, which frees the gradient early.
     const updatesNow = i === batches.length - 1 && !scaler && !result.skipped;
     if (updatesNow) optimizer.beginStep();
     if (!result.skipped) {
@@ -51,7 +51,7 @@ export function trainStep(
     disposeBatch(batch);
     if (result.skipped) break;
   }
-  // Update, for float16: leaves the weights alone if a gradient overflowed.
+  // With loss scaling (float16), all gradients must be checked for overflow before the first update.
   if (scaler && !result.skipped) result.skipped = !scaler.step(optimizer, variables, gradients);
   tf.dispose(gradients);
   return result;

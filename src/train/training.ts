@@ -6,12 +6,12 @@ import { GradScaler } from './grad-scaler';
 import type { EpochRecord, History } from './history';
 import { type TrainSettings, trainSettings } from './settings';
 
-/** What a step works with. */
+/** What a training step needs. */
 export interface Trainer {
   readonly settings: TrainSettings;
   readonly model: tf.LayersModel;
   readonly optimizer: AdamW;
-  /** In float16 only: bfloat16 has the range of float32. */
+  /** For float16 only: bfloat16 has the range of float32. */
   readonly scaler?: GradScaler;
 }
 
@@ -20,18 +20,19 @@ export interface StepResult {
   /** Sums over the images. */
   lossSum: number;
   correct: number;
-  /** True if the weights were left alone: the loss is not finite, or float16 gradients overflowed. */
+  /** True if the weights were not updated: the loss is not finite, or float16 gradients overflowed. */
   skipped: boolean;
 }
 
-/** A training and where it stands: everything that later steps depend on. */
+/** A training run in progress: everything that later steps depend on. */
 export interface Training extends Trainer {
-  /** The epoch under way, from 1. */
+  /** The current epoch, from 1. */
   epoch: number;
-  /** Batches of this epoch that are done, of how many. */
+  /** Batches done in this epoch. */
   batch: number;
+  /** Batches per epoch. */
   batches: number;
-  /** Over the images of this epoch so far. */
+  /** Sums over the images of this epoch so far. */
   sums: EpochSums;
   readonly history: History;
 }
@@ -43,7 +44,7 @@ export interface EpochSums {
   seconds: number;
 }
 
-/** The loss is infinite or NaN. The step was not made. */
+/** The loss is infinite or NaN. The weights are those before the step. */
 export class DivergedError extends InputError {
   override name = 'DivergedError';
 }
@@ -51,7 +52,7 @@ export class DivergedError extends InputError {
 const noSums = (): EpochSums => ({ loss: 0, correct: 0, images: 0, seconds: 0 });
 
 /**
- * A training of `model` that has not begun. The caller disposes its optimizer.
+ * A new training run of `model`. The caller disposes its optimizer.
  * Throws InputError for settings out of range.
  */
 export function newTraining(model: tf.LayersModel, options: Partial<TrainSettings> = {}): Training {
@@ -69,7 +70,7 @@ export function newTraining(model: tf.LayersModel, options: Partial<TrainSetting
   };
 }
 
-/** How far the epoch under way has come, for a progress bar. */
+/** The progress of the current epoch, for a progress bar. */
 export function stepProgress({ epoch, batch, batches, sums, settings }: Training): Progress {
   const { loss, correct, images, seconds } = sums;
   return {
@@ -94,7 +95,7 @@ export function addStep(
   if (!Number.isFinite(lossSum)) {
     throw new DivergedError(
       `the loss is ${lossSum} in step ${step} (epoch ${epoch}, learning rate ${learningRate}): ` +
-        'the training has diverged. The step was not made; try a smaller learning rate',
+        'training diverged, and this step was skipped. Try a smaller learning rate',
     );
   }
   sums.loss += lossSum;
@@ -104,7 +105,7 @@ export function addStep(
   history.steps.push({ step, learningRate, loss: lossSum / images, accuracy: correct / images });
 }
 
-/** Adds the epoch under way to the history. */
+/** Adds the current epoch to the history. */
 export function addEpoch(
   { epoch, history, sums }: Training,
   validation?: { loss: number; accuracy: number },

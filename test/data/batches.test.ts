@@ -3,7 +3,7 @@ import { shuffledIndices } from '../../src/data/random';
 import { barSet } from '../support/sets';
 import { expectNoLeak } from '../support/tensors';
 
-test('an epoch has every image once, in a new order', () => {
+test('each epoch has every image once, in a new order', () => {
   const orders = [1, 2].map((epoch) => [...shuffledIndices(1000, 42, epoch)]);
   for (const order of orders) {
     expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i));

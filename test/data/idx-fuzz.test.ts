@@ -155,7 +155,7 @@ test(`${ROUNDS} damaged data sets: an InputError, or what the header says`, () =
   expect(counts.read).toBeGreaterThan(ROUNDS / 50);
 });
 
-test('undamaged, they are read, packed or not', () => {
+test('undamaged files are read, gzipped or not', () => {
   for (const [ending, pack] of [
     ['', Buffer.from],
     ['.gz', zlib.gzipSync],
@@ -198,7 +198,7 @@ function longName(length: number): Buffer {
   ]);
 }
 
-test('what is no file is not read', () => {
+test('only regular files are read', () => {
   const folder = folderOf(temporary, 'no file', {
     't10k-images-idx3-ubyte/inside': '',
     't10k-labels-idx1-ubyte': labels,

@@ -22,7 +22,7 @@ test('shrinking averages over the whole area', () => {
   });
 });
 
-test('each pass rounds to a byte, halves up', () => {
+test('each pass rounds to whole bytes, halves up', () => {
   // Rows first: [0, 2] → 0, 0.5→1, 1.5→2, 2 and [0, 0] → 0; then columns from these.
   expect([...resize(Uint8Array.from([0, 2, 0, 0]), 2, 2, 4)]).toEqual([
     ...[0, 1, 2, 2],
@@ -32,12 +32,12 @@ test('each pass rounds to a byte, halves up', () => {
   ]);
 });
 
-test('bytes become -1 to 1', () => {
+test('bytes are normalised to -1 … 1', () => {
   const out = normalise(Uint8Array.of(0, 51, 255));
   expect([...out].map((v) => Number(v.toFixed(6)))).toEqual([-1, -0.6, 1]);
 });
 
-test('the input is the resized bytes, normalised, however much is black', async () => {
+test('the input equals the resized bytes, normalised, for any share of black', async () => {
   await expectNoLeak(() => {
     // A lit corner, a lit dot, nothing lit, all lit.
     const pixels = new Uint8Array(4 * 36);

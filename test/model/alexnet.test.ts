@@ -2,7 +2,7 @@ import { ALEXNET, alexnet, layerTable } from '../../src/model/index';
 import { tf } from '../../src/tf/index';
 import { expectNoLeak } from '../support/tensors';
 
-test('tfjs counts the parameters and shapes that the table computes', async () => {
+test('tfjs agrees with the table on parameters and shapes', async () => {
   await expectNoLeak(() => {
     const model = alexnet();
     expect(model.countParams()).toBe(57_029_322);
@@ -14,7 +14,7 @@ test('tfjs counts the parameters and shapes that the table computes', async () =
   });
 });
 
-test('the options shape the network', async () => {
+test('options change the network', async () => {
   await expectNoLeak(() => {
     const model = alexnet({ inputSize: 63, channels: 3, classes: 4, dropout: 0 });
     const output = tf.tidy(() => (model.predict(tf.zeros([2, 63, 63, 3])) as tf.Tensor).shape);

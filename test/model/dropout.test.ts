@@ -20,7 +20,7 @@ test('drops units at the given rate and scales the rest', async () => {
   });
 });
 
-test('each call drops other units, reproducibly', () => {
+test('each call drops different units, reproducibly', () => {
   const [first, second] = masks(0.5, 1, 2);
   expect(first).not.toEqual(second);
   expect(masks(0.5, 1, 2)).toEqual([first, second]);

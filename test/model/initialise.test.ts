@@ -54,7 +54,7 @@ test('glorot: uniform in ±√(6 / (fan_in + fan_out)), bias 0', () => {
   expect(biasMax).toBe(0);
 });
 
-test('the seed fixes the weights', () => {
+test('the seed determines the weights', () => {
   expect(statistics('conv', 'pytorch', 1).first).toBe(statistics('conv', 'pytorch', 1).first);
   expect(statistics('conv', 'pytorch', 1).first).not.toBe(statistics('conv', 'pytorch', 2).first);
   expect(tf.memory().numTensors).toBe(0);

@@ -31,7 +31,7 @@ test('a layer by hand: 2 filters of 3×3 over 5×5×3, stride 2, padding 1', () 
 test('an input that is too small is refused, naming the layer', () => {
   expect(layerTable(ALEXNET, { ...dimensions, inputSize: 63 }).length).toBe(14);
   expect(() => layerTable(ALEXNET, { ...dimensions, inputSize: 62 })).toThrow(
-    'input size 62 is too small: pool5 (max 3×3, stride 2) gets 2×2×256 and has nothing left',
+    'input size 62 is too small: pool5 (max 3×3, stride 2) gets 2×2×256 and would output nothing',
   );
 });
 

@@ -128,7 +128,7 @@ test('the samples come out as 28×28 pixels with plausible ink', async () => {
   expect(sideways[0].height).toBeGreaterThan(sideways[0].width);
 });
 
-test("pictures in MNIST's form stay as they are, and all do with asIs", async () => {
+test("pictures in MNIST's format are used unchanged, and so are all with asIs", async () => {
   const set = barSet(3);
   const model = alexnet({ inputSize: 63, seed: 3 });
   const pixels = [...set.pixels.subarray(784, 1568)].map(grey);
@@ -233,7 +233,7 @@ test.each(TYPES)('a truncated %s is refused', async (type) => {
   const whole = await encode(50, seven, type);
   for (const share of [0.01, 0.3, 0.6, 0.97]) {
     const bytes = whole.subarray(0, Math.max(9, Math.floor(share * whole.length)));
-    await expectRefused(`cut-${share}.${type}`, bytes, /not an image that can be read .*cut off/);
+    await expectRefused(`cut-${share}.${type}`, bytes, /not an image that can be read .*truncated/);
   }
 });
 

@@ -83,7 +83,7 @@ test('the loss of an epoch is the mean over images, the short last batch include
   expect(history.epochs[0].valLoss).toBeNull();
 });
 
-test('an incomplete group at the end of an epoch still makes a step', async () => {
+test('an incomplete group at the end of an epoch is a step too', async () => {
   const history = await train(barNetwork(), slice(set, 0, 50), {
     epochs: 1,
     batchSize: 10,
@@ -92,7 +92,7 @@ test('an incomplete group at the end of an epoch still makes a step', async () =
   expect(history.steps.length).toBe(3); // 2 + 2 + 1 batches
 });
 
-test('the seed fixes the run to the last bit', async () => {
+test('the seed determines the run bit for bit', async () => {
   const runs = [];
   for (const seed of [1, 1, 2]) {
     const model = barNetwork({ dropout: 0.5 });
@@ -103,7 +103,7 @@ test('the seed fixes the run to the last bit', async () => {
   expect(maxDifference(runs[0], runs[2])).toBeGreaterThan(0);
 });
 
-test('an abort ends the training after the step under way', async () => {
+test('an abort ends training after the current step', async () => {
   const stop = new AbortController();
   const history = await train(barNetwork(), set, {
     epochs: 3,
@@ -145,10 +145,10 @@ test.each([
   await expectNoLeak(() => expect(train(model, set, options)).rejects.toThrow(message));
 });
 
-test('refuses a model with other classes than the set, or with colour channels', async () => {
+test('refuses a model whose classes or channels do not match the set', async () => {
   const five = barNetwork({ classes: 5 });
-  const message = 'the model takes 1 channel(s) and knows 5 classes, bars has 1 and 10';
+  const message = 'the model has 1 input channel(s) and 5 classes, bars has 1 and 10';
   await expect(train(five, set)).rejects.toThrow(message);
   await expect(evaluate(five, set)).rejects.toThrow(message);
-  await expect(train(barNetwork({ channels: 3 }), set)).rejects.toThrow('takes 3 channel(s)');
+  await expect(train(barNetwork({ channels: 3 }), set)).rejects.toThrow('has 3 input channel(s)');
 });

@@ -21,7 +21,7 @@ test('large logits stay finite', () => {
   expect(loss.dataSync()[0]).toBeCloseTo(2000, 2);
 });
 
-test('counts what the largest logit gets right', () => {
+test('counts the images whose largest logit is their label', () => {
   const logits = tf.tensor2d([
     [1, 2, 3],
     [3, 2, 1],

@@ -8,7 +8,7 @@ const set = barSet(64);
 const range = (start: number, length: number) => Uint32Array.from({ length }, (_, i) => start + i);
 const training = (options: Partial<TrainSettings> = {}) => newTraining(barNetwork(), options);
 
-test('four batches accumulated equal one batch four times as large', () => {
+test('four accumulated batches equal one large batch', () => {
   const results = [[32], [8, 8, 8, 8], [20, 12]].map((sizes) => {
     const state = training();
     let start = 0;
@@ -46,7 +46,7 @@ test('float16: an overflow skips the step and halves the scale, until a step suc
   state.optimizer.dispose();
 });
 
-test('a loss that is not finite leaves the weights alone', () => {
+test('a loss that is not finite leaves the weights unchanged', () => {
   const state = training();
   const [kernel] = state.model.trainableWeights;
   kernel.write(tf.fill(kernel.shape as number[], Number.NaN));
