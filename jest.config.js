@@ -3,7 +3,7 @@ module.exports = {
   roots: ['<rootDir>/test'],
   maxWorkers: 2,
   testEnvironment: './test/support/environment.js',
-  // tsc checks the types, once, for everything; here they are only stripped.
+  // tsc checks all types once. Here they are only stripped.
   transform: { '\\.ts$': ['ts-jest', { transpilation: true }] },
   testTimeout: 60_000,
 };

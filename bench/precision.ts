@@ -1,8 +1,7 @@
 /**
- * npm run bench:precision: does a low precision train as well as float32? The quick profile of the tutorial
- * with the same seeds in each precision, measured on all 10,000 test images.
+ * npm run bench:precision: compares the test accuracy after training in several precisions. Trains the tutorial's
+ * quick profile with the same seeds in each precision, and evaluates on all 10,000 test images.
  */
-
 import { tutorialProfile } from '../notebooks/profile';
 import { positiveInteger } from '../src/checks';
 import { command, numberOf, printJson, run } from '../src/cli/common';
@@ -13,6 +12,7 @@ import { alexnet } from '../src/model/index';
 import { type Precision, tf } from '../src/tf/index';
 import { train } from '../src/train/index';
 import { percent } from '../src/viz/index';
+import { markdownTable } from './report';
 
 interface Arguments {
   seeds: number;
@@ -23,12 +23,12 @@ interface Arguments {
 
 const program = command(
   'bench:precision',
-  'Trains the quick profile in several precisions, the same seeds in each.',
+  'Trains the quick profile in several precisions with the same seeds.',
 )
-  .option('--seeds <n>', 'trainings in each precision', numberOf(positiveInteger), 3)
-  .option('--precisions <p...>', 'which', ['float32', 'bfloat16'])
-  .option('--out <file>', 'write the JSON to a file too')
-  .option('--json', 'print JSON and nothing else')
+  .option('--seeds <n>', 'training runs in each precision', numberOf(positiveInteger), 3)
+  .option('--precisions <p...>', 'the precisions to compare', ['float32', 'bfloat16'])
+  .option('--out <file>', 'also write the JSON to a file')
+  .option('--json', 'print only JSON')
   .action(compare);
 
 async function compare(args: Arguments): Promise<void> {
@@ -44,7 +44,7 @@ async function compare(args: Arguments): Promise<void> {
       const started = performance.now();
       const { epochs, batchSize, learningRate, schedule } = profile;
       await train(model, images, { epochs, batchSize, learningRate, schedule, precision, seed });
-      // Measured in float32 for all: what is compared is what was learned.
+      // In float32 always, so that only the training differs.
       const { accuracy } = await evaluate(model, test);
       model.dispose();
       accuracies.push(accuracy);
@@ -60,13 +60,16 @@ async function compare(args: Arguments): Promise<void> {
   if (args.out) writeJson(args.out, results);
   if (args.json) return printJson(results);
   console.log(
-    '| precision | mean test accuracy | standard deviation | each seed |\n|---|---|---|---|',
+    markdownTable(
+      ['precision', 'mean test accuracy', 'standard deviation', 'each seed'],
+      results.map(({ precision, accuracies, mean, deviation }) => [
+        precision,
+        percent(mean),
+        percent(deviation),
+        accuracies.map((accuracy) => percent(accuracy)).join(', '),
+      ]),
+    ),
   );
-  for (const { precision, accuracies, mean, deviation } of results) {
-    console.log(
-      `| ${precision} | ${percent(mean)} | ${percent(deviation)} | ${accuracies.map((accuracy) => percent(accuracy)).join(', ')} |`,
-    );
-  }
 }
 
 run(program);

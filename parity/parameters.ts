@@ -1,8 +1,8 @@
-/** A model's parameters as PyTorch names and lays them out, written out here and not taken from src/. */
+/** A model's parameters with PyTorch's names and layout. Independent of src/pytorch, to check it. */
 import { createHash } from 'node:crypto';
-import { ALEXNET, type LayerSpec, trainableVariables } from '../src/model/index';
+import { trainableVariables } from '../src/model/index';
 import { tf } from '../src/tf/index';
-import { seedValues } from './golden';
+import { seedValues } from './fingerprint';
 
 /** The article's modules that have parameters, in the order of our layers. */
 const MODULES = [
@@ -20,26 +20,23 @@ export interface Parameter {
   /** `features.0.weight` */
   name: string;
   variable: tf.Variable;
-  /** [height, width, in, out], a dense layer's too; of a bias [out]. */
+  /** [height, width, in, out], also for dense layers; [out] for a bias. */
   shape: number[];
   fanIn: number;
 }
 
-/** In PyTorch's order, which is ours too. */
+/** In PyTorch's order, which is also ours. */
 export function parametersOf(model: tf.LayersModel): Parameter[] {
-  const [height, width, channels] = (model.getLayer('flatten').input as tf.SymbolicTensor).shape
-    .slice(1)
-    .map(Number);
+  const flattened = (model.getLayer('flatten').input as tf.SymbolicTensor).shape.slice(1);
   const variables = trainableVariables(model);
-  let afterFlatten = true;
   return MODULES.flatMap((module, i) => {
     const [kernel, bias] = variables.slice(2 * i, 2 * i + 2);
     let shape = kernel.shape;
     if (kernel.rank === 2) {
-      // A dense layer is a convolution over all of its input.
+      // A dense layer is a convolution over its whole input.
       const [inputs, outputs] = kernel.shape;
-      shape = afterFlatten ? [height, width, channels, outputs] : [1, 1, inputs, outputs];
-      afterFlatten = false;
+      const input = module === 'classifier.1' ? flattened.map(Number) : [1, 1, inputs];
+      shape = [...input, outputs];
     }
     const fanIn = kernel.size / bias.size;
     return [
@@ -49,15 +46,13 @@ export function parametersOf(model: tf.LayersModel): Parameter[] {
   });
 }
 
-/** The values of a parameter, or of its gradient, in PyTorch's order: [out, in, height, width]. */
-export function torchValues({ shape }: Parameter, tensor: tf.Tensor): Float32Array {
-  return valuesOf(() => {
-    const image = tensor.reshape(shape);
-    return shape.length === 4 ? image.transpose([3, 2, 0, 1]) : image;
-  });
+/** A parameter's value or gradient in PyTorch's order: [out, in, height, width]. */
+export function torchOrder({ shape }: Parameter, tensor: tf.Tensor): tf.Tensor {
+  const image = tensor.reshape(shape);
+  return shape.length === 4 ? image.transpose([3, 2, 0, 1]) : image;
 }
 
-/** The values of what `f` returns. (`tidy` looks through all it returns for tensors, an array's numbers too.) */
+/** The values of the tensor that `f` returns. (`tidy` itself would search the array of values for tensors.) */
 export function valuesOf(f: () => tf.Tensor): Float32Array {
   const tensor = tf.tidy(f);
   const values = tensor.dataSync() as Float32Array;
@@ -66,8 +61,8 @@ export function valuesOf(f: () => tf.Tensor): Float32Array {
 }
 
 /**
- * Gives a model the weights of the formula: kernels uniform in ±√6/√fan_in, biases in ±1/√fan_in.
- * Returns their SHA-256 in PyTorch's order, by name.
+ * Sets a model's weights by formula: kernels uniform in ±√6/√fan_in, biases in ±1/√fan_in.
+ * Returns the SHA-256 of each parameter in PyTorch's order, by name.
  */
 export function setSeedWeights(model: tf.LayersModel): Record<string, string> {
   const hashes: Record<string, string> = {};
@@ -83,15 +78,4 @@ export function setSeedWeights(model: tf.LayersModel): Record<string, string> {
     });
   });
   return hashes;
-}
-
-/** The article's layers at other widths: five convolutions and the dense layers' units. */
-export function layersOfWidths(widths: number[]): LayerSpec[] {
-  const filters = widths.slice(0, -1);
-  const units = widths[widths.length - 1];
-  return ALEXNET.map((layer) => {
-    if (layer.kind === 'conv') return { ...layer, filters: filters.shift()! };
-    if (layer.kind === 'dense') return { ...layer, units: layer.units && units };
-    return layer;
-  });
 }

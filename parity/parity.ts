@@ -1,17 +1,25 @@
 /**
- * npm run parity: how far our numbers are from PyTorch's, as parity/reference/parity.py wrote them down, as a
- * Markdown page. docs/parity.md is what it wrote. The tests hold the same rows to their limits.
+ * npm run parity: measures the differences from PyTorch's numbers and prints them as a Markdown page, which is
+ * docs/parity.md. The tests enforce the limits of the same rows.
  */
-import fs from 'node:fs';
 import os from 'node:os';
 import { command, printJson, run } from '../src/cli/common';
-import { InputError, messageOf } from '../src/errors';
+import { InputError } from '../src/errors';
+import { replaceFile } from '../src/files';
 import { backend } from '../src/tf/index';
-import { type Golden, readGolden } from './golden';
-import { networkSections } from './network';
-import { isWithin, markdown, type Section } from './sections';
-import { dropoutSection, initialisationSection, preprocessingSection } from './statistics';
-import { accumulationSection, trainingSection } from './training';
+import {
+  accumulationSection,
+  dropoutSection,
+  type Golden,
+  initialisationSection,
+  isWithin,
+  markdown,
+  networkSections,
+  preprocessingSection,
+  readGolden,
+  type Section,
+  trainingSection,
+} from './index';
 
 interface Arguments {
   json?: boolean;
@@ -19,8 +27,8 @@ interface Arguments {
 }
 
 const program = command('parity', "Measures the differences from PyTorch's numbers.")
-  .option('--out <file>', 'write the Markdown page to a file too')
-  .option('--json', 'print JSON and nothing else')
+  .option('--out <file>', 'also write the Markdown page to a file')
+  .option('--json', 'print only JSON')
   .action(compare);
 
 function compare(args: Arguments): void {
@@ -34,7 +42,7 @@ function compare(args: Arguments): void {
     dropoutSection(golden),
   ];
   const text = page(golden, sections);
-  if (args.out) writeText(args.out, text);
+  if (args.out) replaceFile(args.out, text);
   if (args.json) printJson({ torch: golden.torch, sections });
   else process.stdout.write(text);
   const beyond = sections.flatMap(({ rows }) => rows).filter((row) => !isWithin(row));
@@ -44,33 +52,21 @@ function compare(args: Arguments): void {
 }
 
 function page({ torch }: Golden, sections: Section[]): string {
-  const intro = `# Beside PyTorch
+  const intro = `# Comparison with PyTorch
 
-How far this project's numbers are from those of PyTorch ${torch}, float32 on both sides: TensorFlow
+The differences between this project's numbers and those of PyTorch ${torch}, in float32 on both sides: TensorFlow
 ${backend().binding.TF_Version} on ${os.cpus()[0].model.trim()}. Written by
 
 \`\`\`
 npm run parity -- --out docs/parity.md
 \`\`\`
 
-and held to the limits by \`npm test\`. PyTorch's side is made by \`parity/reference/parity.py\` and lies in
-\`parity/golden/\`. Where the last column has a number, PyTorch was run in float64 too: a difference as large as
-that one is float32's rounding. The weights are no stored file but a formula that both sides compute to the bit.
+\`npm test\` enforces the limits. \`parity/reference/parity.py\` computes PyTorch's numbers, which are stored in
+\`parity/golden/\`. Where the last column has a number, PyTorch also ran in float64: a difference of that size is
+float32's rounding. The weights are not stored: both sides compute them from a formula, bit for bit the same.
 
 `;
   return `${intro}${sections.map(markdown).join('\n')}`;
-}
-
-/** Whole or not at all. */
-function writeText(file: string, text: string): void {
-  const temporary = `${file}.${process.pid}.tmp`;
-  try {
-    fs.writeFileSync(temporary, text);
-    fs.renameSync(temporary, file);
-  } catch (error) {
-    fs.rmSync(temporary, { force: true });
-    throw new InputError(`${file}: cannot be written: ${messageOf(error)}`);
-  }
 }
 
 run(program);

@@ -1,9 +1,9 @@
-/** What is compared, a section a subject. A row is one measured difference and what it may be at most. */
+/** The parts of the report. A row is one measured difference and its limit. */
 export interface Row {
   what: string;
   measured: number;
   limit: number;
-  /** How far PyTorch's float32 is from its own float64, in the same measure. */
+  /** The difference between PyTorch's float32 and its own float64, in the same measure. */
   rounding?: number;
 }
 
@@ -13,11 +13,16 @@ export interface Section {
   rows: Row[];
 }
 
-/** False for NaN too. */
+export function row(what: string, measured: number, limit: number, rounding?: number): Row {
+  return { what, measured, limit, rounding };
+}
+
+/** False for NaN. */
 export function isWithin({ measured, limit }: Row): boolean {
   return measured <= limit;
 }
 
+/** A section as a Markdown table. Differences beyond their limit are bold. */
 export function markdown({ title, text, rows }: Section): string {
   const lines = rows.map((row) => {
     const rounding = row.rounding === undefined ? '' : number(row.rounding);

@@ -1,105 +1,77 @@
-// Checks this machine, and names the fix if something is wrong.
+// Checks this machine. For each problem it prints the fix. See --help.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { commandLine } from './command.mjs';
 import {
-  hasNvidiaDriver,
   pythonEnvironment,
   root,
   runtimeEnvironment,
   tensorflowWheel,
+  tsxLoader,
 } from './environment.mjs';
+import { hasNvidiaDriver } from './machine.mjs';
 import { setupSteps } from './steps.mjs';
 
 const HELP = `Usage: npm run doctor [-- --json]
 
-Checks Node, the Python environment, TensorFlow, its binding, the Jupyter kernel, the device, threads,
-allocator settings and data. Changes nothing. Exits with 1 if something is wrong.
+Checks Node, the npm packages, the Python environment, TensorFlow, its binding, the Jupyter kernel, the device,
+the threads, the allocator settings and the data. Changes nothing. Exits with 1 if it finds a problem.
 
-  --json   print {ok, checks: [{name, ok, value, fix}]} and nothing else
-  --help   this text`;
+  --json   print only {ok, checks: [{name, ok, value, fix}]}
+  --help   show this help`;
 
-const args = process.argv.slice(2);
-const unknown = args.find((arg) => !['--json', '--help', '-h'].includes(arg));
-if (unknown) {
-  console.error(`error: unknown option '${unknown}'; see --help`);
-  process.exit(1);
-}
-if (args.includes('--help') || args.includes('-h')) {
-  console.log(HELP);
-  process.exit(0);
-}
-
+const { values } = commandLine(HELP, { json: { type: 'boolean' } });
 const checks = [];
-const check = (name, ok, value, fix) => checks.push({ name, ok, value, ...(ok ? {} : { fix }) });
-const SETUP = 'npm run setup';
+
+function check(name, ok, value, fix = 'npm run setup') {
+  checks.push({ name, ok, value, ...(ok ? {} : { fix }) });
+}
+
+function checkStep(name, step, good, bad) {
+  check(name, step.isDone(), step.isDone() ? good : bad);
+}
 
 const major = Number(process.versions.node.split('.')[0]);
 check('Node', major >= 20, process.version, 'install Node 20 or newer');
 
 const { prefix, conda } = pythonEnvironment();
-const shown = path.relative(root, prefix).startsWith('..') ? prefix : path.relative(root, prefix);
+const relative = path.relative(root, prefix);
+const shown = `${conda ? 'conda, ' : ''}${relative.startsWith('..') ? prefix : relative}`;
+const wheel = tensorflowWheel(prefix);
 const [npm, python, binding, kernel] = setupSteps();
-check(
-  'npm packages',
-  npm.isDone(),
-  npm.isDone() ? 'match the lock file' : 'missing, or different from the lock file',
-  SETUP,
-);
-check(
+checkStep('npm packages', npm, 'match the lock file', 'missing, or different from the lock file');
+checkStep(
   'Python environment',
-  python.isDone(),
-  `${conda ? 'conda, ' : ''}${shown}${python.isDone() ? '' : ': missing, or different from environment.yml'}`,
-  SETUP,
+  python,
+  shown,
+  `${shown}: missing, or different from environment.yml`,
 );
-check(
-  'TensorFlow wheel',
-  Boolean(tensorflowWheel(prefix)),
-  tensorflowWheel(prefix) ?? 'missing',
-  SETUP,
-);
-check(
-  'Binding',
-  binding.isDone(),
-  binding.isDone() ? 'built against that wheel' : 'missing, or built against another wheel',
-  SETUP,
-);
-check(
-  'Kernel',
-  kernel.isDone(),
-  kernel.isDone() ? 'tslab, for this checkout' : 'missing, or for another checkout',
-  SETUP,
-);
+check('TensorFlow wheel', Boolean(wheel), wheel ?? 'missing');
+checkStep('Binding', binding, 'built for this wheel', 'missing, or built for another wheel');
+checkStep('Kernel', kernel, 'tslab, for this checkout', 'missing, or for another checkout');
 
 const probe =
   npm.isDone() && binding.isDone()
     ? runProbe()
     : { error: 'not checked: the set-up is incomplete' };
 if (probe.error) {
-  check('TensorFlow', false, probe.error, SETUP);
+  check('TensorFlow', false, probe.error);
 } else {
-  check('TensorFlow', probe.computes, `${probe.tensorflow}, backend ${probe.backend}`, SETUP);
-  const idleGpu = probe.device === 'CPU' && hasNvidiaDriver() && !python.name.includes('(CPU)');
+  check('TensorFlow', probe.computes, `${probe.tensorflow}, backend ${probe.backend}`);
   check(
     'Device',
-    !idleGpu,
+    probe.device === 'GPU' || !python.gpu || !hasNvidiaDriver(),
     probe.device,
     "TensorFlow does not see the GPU: compare the driver's CUDA version (nvidia-smi), or run npm run setup -- --device cpu",
   );
   check('Threads', true, String(probe.threads));
-  const off = Object.entries(probe.allocator)
-    .filter(([, inForce]) => !inForce)
-    .map(([name]) => name);
-  const glibc = Boolean(process.report?.getReport().header.glibcVersionRuntime);
-  check(
-    'Allocator settings',
-    !glibc || off.length === 0,
-    !glibc
-      ? 'not used: no glibc'
-      : off.length === 0
-        ? 'in force'
-        : `not in force: ${off.join(', ')}`,
-    `unset ${off.join(' ')}`,
-  );
+  if (process.report.getReport().header.glibcVersionRuntime) {
+    const off = Object.keys(probe.allocator).filter((name) => !probe.allocator[name]);
+    const value = off.length === 0 ? 'in force' : `not in force: ${off.join(', ')}`;
+    check('Allocator settings', off.length === 0, value, `unset ${off.join(' ')}`);
+  } else {
+    check('Allocator settings', true, 'not used: they need glibc');
+  }
   const bad = probe.data.filter(({ ok }) => !ok).map(({ file }) => file);
   check(
     'Data',
@@ -110,7 +82,7 @@ if (probe.error) {
 }
 
 const ok = checks.every((entry) => entry.ok);
-if (args.includes('--json')) {
+if (values.json) {
   console.log(JSON.stringify({ ok, checks }));
 } else {
   for (const { name, ok: good, value, fix } of checks) {
@@ -119,11 +91,11 @@ if (args.includes('--json')) {
 }
 process.exitCode = ok ? 0 : 1;
 
+/** What only a process that has loaded TensorFlow can find out. */
 function runProbe() {
-  const loader = path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
-    ['--import', loader, path.join(root, 'src', 'cli', 'probe.ts')],
+    ['--import', tsxLoader, path.join(root, 'src', 'cli', 'probe.ts')],
     { cwd: root, env: runtimeEnvironment(), encoding: 'utf8' },
   );
   try {

@@ -1,19 +1,29 @@
-// Where things are on this machine. Plain Node without packages: it runs before they are installed.
-import crypto from 'node:crypto';
+// Where things are on this machine. Uses only Node's own modules: it runs before any package is installed.
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+export const nodeModules = path.join(root, 'node_modules');
+export const bindingPackage = path.join(nodeModules, '@tensorflow', 'tfjs-node-gpu');
 
-export const bindingPackage = path.join(root, 'node_modules', '@tensorflow', 'tfjs-node-gpu');
+/** Lets Node run TypeScript: `node --import`. */
+export const tsxLoader = path.join(nodeModules, 'tsx', 'dist', 'loader.mjs');
+
+/** The user's folder, to which the paths on the command line are relative. (npm changes to the root.) */
+export const userFolder = process.env.INIT_CWD ?? process.cwd();
+
+/** Settings that TensorFlow and the allocator read when a process starts. */
+export function runtimeSettings() {
+  return JSON.parse(read(path.join(root, 'scripts', 'runtime-env.json')));
+}
 
 /** The environment of every process that loads TensorFlow. Variables set by the user win. */
 export function runtimeEnvironment() {
-  return { ...JSON.parse(read(path.join(root, 'scripts', 'runtime-env.json'))), ...process.env };
+  return { ...runtimeSettings(), ...process.env };
 }
 
-/** The Python environment: the active conda environment (not `base`), else `.venv`. */
+/** The Python environment: the active conda environment (not `base`), or else `.venv`. */
 export function pythonEnvironment() {
   const { CONDA_PREFIX, CONDA_DEFAULT_ENV } = process.env;
   const conda = Boolean(CONDA_PREFIX) && CONDA_DEFAULT_ENV !== 'base';
@@ -24,10 +34,8 @@ export function pythonEnvironment() {
 /** The folder of the installed TensorFlow wheel, or undefined. */
 export function tensorflowFolder(prefix) {
   const lib = path.join(prefix, 'lib');
-  const pythons = fs.existsSync(lib)
-    ? fs.readdirSync(lib).filter((name) => /^python3\.\d+$/.test(name))
-    : [];
-  return pythons
+  return namesIn(lib)
+    .filter((name) => /^python3\.\d+$/.test(name))
     .map((name) => path.join(lib, name, 'site-packages', 'tensorflow'))
     .find((folder) => fs.existsSync(path.join(folder, 'include', 'tensorflow', 'c', 'c_api.h')));
 }
@@ -35,52 +43,21 @@ export function tensorflowFolder(prefix) {
 /** The installed TensorFlow wheel as `tensorflow_cpu 2.21.0`, or undefined. */
 export function tensorflowWheel(prefix) {
   const folder = tensorflowFolder(prefix);
-  const info = folder
-    ? fs
-        .readdirSync(path.dirname(folder))
-        .find((name) => /^tensorflow(_cpu)?-[\d.]+\.dist-info$/.test(name))
-    : undefined;
-  return info?.replace('.dist-info', '').replace('-', ' ');
+  return namesIn(folder && path.dirname(folder))
+    .find((name) => /^tensorflow(_cpu)?-[\d.]+\.dist-info$/.test(name))
+    ?.replace('.dist-info', '')
+    .replace('-', ' ');
 }
 
-export function kernelspecFile(prefix) {
-  return path.join(prefix, 'share', 'jupyter', 'kernels', 'tslab', 'kernel.json');
-}
-
-/** The kernelspec for this checkout and this Node, as text. */
-export function kernelspec() {
-  const spec = {
-    argv: [process.execPath, path.join(root, 'scripts', 'kernel.cjs'), '{connection_file}'],
-    display_name: 'TypeScript (tslab)',
-    language: 'typescript',
-    interrupt_mode: 'signal',
-    env: JSON.parse(read(path.join(root, 'scripts', 'runtime-env.json'))),
-  };
-  return `${JSON.stringify(spec, null, 2)}\n`;
-}
-
-export function hasNvidiaDriver() {
-  return fs.existsSync('/proc/driver/nvidia/version') || onPath('nvidia-smi') !== undefined;
-}
-
-/** The full path of a program, or undefined. */
-export function onPath(program) {
-  return (process.env.PATH ?? '')
-    .split(path.delimiter)
-    .map((folder) => path.join(folder, program))
-    .find((file) => fs.existsSync(file) && fs.statSync(file).isFile());
-}
-
-export function sha256(...texts) {
-  const hash = crypto.createHash('sha256');
-  for (const text of texts) hash.update(text).update('\0');
-  return hash.digest('hex');
+function namesIn(folder) {
+  return folder && fs.existsSync(folder) ? fs.readdirSync(folder) : [];
 }
 
 export function read(file) {
   return fs.readFileSync(file, 'utf8');
 }
 
+/** The content of a JSON file, or undefined if it is missing or damaged. */
 export function readJson(file) {
   try {
     return JSON.parse(read(file));

@@ -1,20 +1,17 @@
 // npm run lab [-- JUPYTERLAB OPTIONS]: opens the notebooks in JupyterLab, on this machine only, with a token.
+import { fail } from './command.mjs';
 import { pythonEnvironment, root } from './environment.mjs';
 import { launch } from './launch.mjs';
-import { fail, setup } from './setup.mjs';
+import { setup } from './setup.mjs';
 
 try {
   await setup();
-  const options = [
-    '-m',
-    'jupyterlab',
-    '--ServerApp.ip=127.0.0.1',
-    `--ServerApp.root_dir=${root}`,
+  process.exitCode = await launch(pythonEnvironment().python, [
+    ...['-m', 'jupyterlab', '--ServerApp.ip=127.0.0.1', `--ServerApp.root_dir=${root}`],
     '--LabApp.default_url=/lab/tree/notebooks/01-network.ipynb',
     ...(process.getuid?.() === 0 ? ['--allow-root'] : []),
     ...process.argv.slice(2),
-  ];
-  process.exitCode = await launch(pythonEnvironment().python, options);
+  ]);
 } catch (error) {
   fail(error);
 }

@@ -1,24 +1,23 @@
-// Starts a program of this project with the environment that TensorFlow needs.
+// Starts other programs.
 import { spawn } from 'node:child_process';
 import os from 'node:os';
 import readline from 'node:readline';
+import { UserError } from './command.mjs';
 import { root, runtimeEnvironment } from './environment.mjs';
 
-// TensorFlow 2.21 writes these two lines when it is loaded, at any log level.
+// TensorFlow 2.21 prints these two lines when it loads, at any log level.
 const NOISE =
   /^WARNING: All log messages before absl|port\.cc:\d+\] oneDNN custom operations are on/;
 
 /**
- * Runs `program` from the project's root and resolves to its exit code. Standard error passes through without
- * TensorFlow's two lines. SIGTERM is passed on; so is SIGINT, unless a terminal already does that.
- *
- * @param {{ env?: Record<string, string>, cwd?: string }} options
+ * Runs a program with the environment that TensorFlow needs and resolves to its exit code. Drops TensorFlow's
+ * two lines from standard error. Passes SIGTERM on, and SIGINT unless the terminal does that.
  */
-export function launch(program, args, options = {}) {
+export function launch(program, args, cwd = root) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
-      cwd: options.cwd ?? root,
-      env: { ...runtimeEnvironment(), ...options.env },
+      cwd,
+      env: runtimeEnvironment(),
       stdio: ['inherit', 'inherit', 'pipe'],
     });
     readline.createInterface({ input: child.stderr }).on('line', (line) => {
@@ -35,14 +34,44 @@ export function launch(program, args, options = {}) {
     child.on('close', (code, signal) => {
       process.removeListener('SIGINT', onInterrupt);
       process.removeListener('SIGTERM', onTerminate);
-      if (signal === 'SIGKILL') {
-        process.stderr.write(
-          'error: ended by SIGKILL: most likely the machine ran out of memory\n',
-        );
-      } else if (signal && !['SIGINT', 'SIGTERM'].includes(signal)) {
-        process.stderr.write(`error: ended by ${signal}\n`);
+      if (signal && !['SIGINT', 'SIGTERM'].includes(signal)) {
+        const why = signal === 'SIGKILL' ? ': most likely the machine ran out of memory' : '';
+        process.stderr.write(`error: ended by ${signal}${why}\n`);
       }
       resolve(code ?? 128 + os.constants.signals[signal]);
+    });
+  });
+}
+
+/**
+ * Runs a program silently. Throws UserError with the program's last lines if it fails. If `interrupt`, an
+ * AbortSignal, fires, stops the program, waits for its end and throws the signal's reason.
+ */
+export function runSilently(program, args, interrupt, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...options,
+    });
+    interrupt.addEventListener('abort', () => child.kill(), { once: true });
+    let output = '';
+    const keep = (chunk) => {
+      output = (output + chunk).slice(-20_000);
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    child.on('error', (error) =>
+      reject(new UserError(`cannot start ${program}: ${error.message}`)),
+    );
+    child.on('close', (code, signal) => {
+      if (interrupt.aborted) return reject(interrupt.reason);
+      if (code === 0) return resolve();
+      const lines = output.trim().split('\n');
+      const shown = lines.length <= 20 ? lines : [...lines.slice(0, 8), '…', ...lines.slice(-10)];
+      const command = [program, ...args].join(' ');
+      const how = signal ?? `exit ${code}`;
+      reject(new UserError(`'${command}' failed (${how}):\n  ${shown.join('\n  ')}`));
     });
   });
 }

@@ -1,262 +1,150 @@
-// The steps of the set-up. Each knows whether it is done, what it needs, and how to do it. A step writes a
-// mark when it has finished, inside the folder it created: a half-finished step has no mark, and deleting
-// the folder deletes its mark.
-import { spawn, spawnSync } from 'node:child_process';
+// The steps of the set-up. Each step knows whether it is done, what it needs, and how to do it. When it has
+// finished, it writes a mark into the folder it created. So a step that was cut off has no mark, and deleting the
+// folder deletes the mark.
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { UserError } from './command.mjs';
 import {
   bindingPackage,
-  hasNvidiaDriver,
-  kernelspec,
-  kernelspecFile,
-  onPath,
+  nodeModules,
   pythonEnvironment,
   read,
   readJson,
   root,
-  sha256,
+  runtimeSettings,
   tensorflowFolder,
   tensorflowWheel,
 } from './environment.mjs';
+import { runSilently } from './launch.mjs';
+import { checkCompiler, findPython, hasNvidiaDriver, nodeHeaders } from './machine.mjs';
 
-export class SetupError extends Error {}
+const MARK = '.tutorial-setup.json';
 
-const SUPPORTED_PYTHONS = ['3.11', '3.12', '3.13'];
-
-/** @param {string | undefined} requestedDevice `cpu`, `gpu` or `auto`; undefined: the last choice */
+/**
+ * The steps in order: npm packages, Python packages, binding, kernel. `isDone()`; `needs()` throws UserError if the
+ * machine lacks something; `run(signal)` stops when the AbortSignal fires.
+ *
+ * @param {string | undefined} requestedDevice `cpu`, `gpu` or `auto`; undefined: the last choice
+ */
 export function setupSteps(requestedDevice) {
   const environment = pythonEnvironment();
-  const pythonMark = path.join(environment.prefix, '.tutorial-setup.json');
-  const requested = requestedDevice ?? readJson(pythonMark)?.device ?? 'auto';
-  const gpu = requested === 'gpu' || (requested === 'auto' && hasNvidiaDriver());
   return [
     npmPackages(),
-    pythonPackages(environment, pythonMark, requested, gpu),
+    pythonPackages(environment, requestedDevice),
     binding(environment),
     kernel(environment),
   ];
 }
 
 function npmPackages() {
-  const mark = path.join(root, 'node_modules', '.tutorial-setup.json');
+  const mark = path.join(nodeModules, MARK);
   const key = sha256(read(path.join(root, 'package-lock.json')), process.platform, process.arch);
+  const flags = [
+    '--ignore-scripts',
+    '--include=dev',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
   return {
     name: 'npm packages',
     isDone: () => readJson(mark)?.key === key,
     needs: () => {},
-    async run() {
-      await execute('npm', [
-        'ci',
-        '--ignore-scripts',
-        '--include=dev',
-        '--no-audit',
-        '--no-fund',
-        '--loglevel=error',
-      ]);
-      writeMark(mark, { key });
+    async run(signal) {
+      await runSilently('npm', ['ci', ...flags], signal);
+      writeJson(mark, { key });
     },
   };
 }
 
-function pythonPackages(environment, mark, device, gpu) {
-  const { prefix, python, conda } = environment;
+function pythonPackages({ prefix, python, conda }, requestedDevice) {
+  const mark = path.join(prefix, MARK);
+  const device = requestedDevice ?? readJson(mark)?.device ?? 'auto';
+  const gpu = device === 'gpu' || (device === 'auto' && hasNvidiaDriver());
   const pins = pythonPins();
   const wheel = tensorflowRequirement(pins.tensorflow, gpu);
   const key = sha256(read(path.join(root, 'environment.yml')), wheel, prefix);
+  const isInstalled = () =>
+    readJson(mark)?.key === key && fs.existsSync(python) && Boolean(tensorflowFolder(prefix));
   return {
     name: `Python packages in ${conda ? `conda environment ${prefix}` : '.venv'} (${gpu ? 'CUDA' : 'CPU'})`,
-    isDone: () => {
-      const found = readJson(mark);
-      return (
-        found?.key === key &&
-        found.device === device &&
-        fs.existsSync(python) &&
-        Boolean(tensorflowFolder(prefix))
-      );
-    },
+    gpu,
+    isDone: () => isInstalled() && readJson(mark).device === device,
     needs: () => (conda ? undefined : findPython()),
-    async run() {
-      if (readJson(mark)?.key === key && tensorflowFolder(prefix) && fs.existsSync(python)) {
-        writeMark(mark, { key, device }); // another choice, but the same packages
-        return;
+    async run(signal) {
+      if (!isInstalled()) {
+        fs.rmSync(mark, { force: true });
+        const pip = (command, ...args) =>
+          runSilently(python, ['-m', 'pip', command, '--quiet', ...args], signal);
+        const install = (...args) =>
+          pip('install', '--no-input', '--disable-pip-version-check', ...args);
+        if (conda) {
+          await pip('uninstall', '--yes', gpu ? 'tensorflow-cpu' : 'tensorflow');
+        } else {
+          fs.rmSync(prefix, { recursive: true, force: true });
+          await runSilently(findPython(), ['-m', 'venv', prefix], signal);
+        }
+        // We need TensorFlow's library and headers, not the Python packages that it depends on. But the CUDA
+        // libraries are such packages.
+        await install(...(gpu ? [] : ['--no-deps']), wheel);
+        await install(...pins.others);
+        if (!tensorflowFolder(prefix)) {
+          throw new UserError(`${wheel} was installed but contains no headers`);
+        }
       }
-      fs.rmSync(mark, { force: true });
-      if (!conda) {
-        fs.rmSync(prefix, { recursive: true, force: true });
-        await execute(findPython(), ['-m', 'venv', prefix]);
-      }
-      const pip = ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check'];
-      // We need TensorFlow's library and headers, not the Python packages it depends on. The CUDA libraries,
-      // however, are dependencies.
-      if (conda) {
-        await execute(python, [
-          '-m',
-          'pip',
-          'uninstall',
-          '--quiet',
-          '--yes',
-          gpu ? 'tensorflow-cpu' : 'tensorflow',
-        ]);
-      }
-      await execute(python, [...pip, ...(gpu ? [] : ['--no-deps']), wheel]);
-      await execute(python, [...pip, ...pins.others]);
-      if (!tensorflowFolder(prefix))
-        throw new SetupError(`${wheel} was installed but contains no headers`);
-      writeMark(mark, { key, device });
+      writeJson(mark, { key, device });
     },
   };
 }
 
 function binding({ prefix, python }) {
-  const mark = path.join(bindingPackage, 'lib', '.tutorial-setup.json');
-  const built = path.join(bindingPackage, 'lib', 'napi-v8', 'tfjs_binding.node');
+  const lib = path.join(bindingPackage, 'lib');
+  const mark = path.join(lib, MARK);
+  const built = path.join(lib, 'napi-v8', 'tfjs_binding.node');
   const key = () =>
     sha256(tensorflowFolder(prefix) ?? '', tensorflowWheel(prefix) ?? '', process.arch);
   return {
     name: 'TensorFlow binding',
     isDone: () => fs.existsSync(built) && readJson(mark)?.key === key(),
     needs() {
-      const compiler = process.env.CXX || onPath('c++') || onPath('g++') || onPath('clang++');
-      const tools = [
-        ...(compiler ? [] : ['a C++ compiler']),
-        ...(onPath('make') ? [] : ["the program 'make'"]),
-      ];
-      if (tools.length > 0) throw missing(tools.join(' and '), 'g++ make', 'gcc-c++ make');
+      checkCompiler();
       nodeHeaders();
-      if (/\s/.test(root) || /\s/.test(prefix)) {
-        throw new SetupError(
-          `The project is in '${root}'. The compiler's tools cannot handle a space in the path: move it.`,
+      const folder = [root, prefix].find((name) => /\s/.test(name));
+      if (folder) {
+        throw new UserError(
+          `'${folder}' contains a space, which the build tools cannot handle: move it`,
         );
       }
     },
-    async run() {
-      fs.rmSync(path.join(bindingPackage, 'lib'), { recursive: true, force: true });
+    async run(signal) {
+      fs.rmSync(lib, { recursive: true, force: true });
       const tensorflow = tensorflowFolder(prefix);
       linkLibraries(tensorflow);
-      const gyp = path.join(root, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
-      await execute(
-        process.execPath,
-        [
-          gyp,
-          'rebuild',
-          `--nodedir=${nodeHeaders()}`,
-          '--module_name=tfjs_binding',
-          `--module_path=${path.dirname(built)}`,
-          '--napi_build_version=8',
-        ],
-        {
-          cwd: bindingPackage,
-          env: {
-            ...process.env,
-            PYTHON: python,
-            // Not a link: TensorFlow finds its framework library and CUDA's relative to this folder.
-            LDFLAGS: `${process.env.LDFLAGS ?? ''} -Wl,-rpath,'${fs.realpathSync(tensorflow)}'`,
-          },
+      const gyp = [
+        path.join(nodeModules, 'node-gyp', 'bin', 'node-gyp.js'),
+        'rebuild',
+        `--nodedir=${nodeHeaders()}`,
+        '--module_name=tfjs_binding',
+        `--module_path=${path.dirname(built)}`,
+        '--napi_build_version=8',
+      ];
+      // The real path: TensorFlow finds its framework library and CUDA's relative to this folder.
+      const rpath = `-Wl,-rpath,'${fs.realpathSync(tensorflow)}'`;
+      await runSilently(process.execPath, gyp, signal, {
+        cwd: bindingPackage,
+        env: {
+          ...process.env,
+          PYTHON: python,
+          LDFLAGS: `${process.env.LDFLAGS ?? ''} ${rpath}`,
         },
-      );
-      writeMark(mark, { key: key() });
+      });
+      writeJson(mark, { key: key() });
     },
   };
 }
 
-/** The kernel, and JupyterLab settings that keep it from fetching news. */
-function kernel({ prefix }) {
-  const settings = {
-    '@jupyterlab/apputils-extension:notification': {
-      checkForUpdates: false,
-      fetchNews: 'false',
-    },
-  };
-  const files = {
-    [kernelspecFile(prefix)]: kernelspec(),
-    [path.join(prefix, 'share', 'jupyter', 'lab', 'settings', 'overrides.json')]:
-      `${JSON.stringify(settings, null, 2)}\n`,
-  };
-  return {
-    name: 'Jupyter kernel',
-    isDone: () =>
-      Object.entries(files).every(([file, text]) => fs.existsSync(file) && read(file) === text),
-    needs: () => {},
-    async run() {
-      for (const [file, text] of Object.entries(files)) {
-        fs.mkdirSync(path.dirname(file), { recursive: true });
-        fs.writeFileSync(file, text);
-      }
-    },
-  };
-}
-
-/** The pip list of environment.yml: TensorFlow's version, and the other requirements. */
-export function pythonPins() {
-  const lines = read(path.join(root, 'environment.yml')).split('\n');
-  const requirements = lines
-    .slice(lines.findIndex((line) => line.trim() === '- pip:') + 1)
-    .map((line) => line.match(/^\s+- (.+)$/)?.[1])
-    .filter(Boolean);
-  const isTensorflow = (requirement) => /^tensorflow(-cpu)?==/.test(requirement);
-  return {
-    tensorflow: requirements.find(isTensorflow).match(/==([\d.]+)/)[1],
-    others: requirements.filter((requirement) => !isTensorflow(requirement)),
-  };
-}
-
-/** Only Linux on x86-64 has a smaller wheel for CPUs. */
-function tensorflowRequirement(version, gpu) {
-  if (gpu) return `tensorflow[and-cuda]==${version}`;
-  const small = process.platform === 'linux' && process.arch === 'x64';
-  return `${small ? 'tensorflow-cpu' : 'tensorflow'}==${version}`;
-}
-
-let foundPython;
-
-/** A Python that TensorFlow has wheels for and that can create virtual environments. */
-function findPython() {
-  if (foundPython) return foundPython;
-  const candidates = process.env.PYTHON
-    ? [process.env.PYTHON]
-    : [...SUPPORTED_PYTHONS.map((version) => `python${version}`), 'python3', 'python'];
-  const probe = 'import sys; print("%d.%d" % sys.version_info[:2]); import ensurepip, venv';
-  const seen = [];
-  for (const candidate of candidates) {
-    const { stdout, status } = spawnSync(candidate, ['-c', probe], { encoding: 'utf8' });
-    const version = stdout?.trim();
-    if (!version) continue;
-    if (!SUPPORTED_PYTHONS.includes(version)) {
-      seen.push(`${candidate} is ${version}`);
-    } else if (status !== 0) {
-      seen.push(`${candidate} (${version}) lacks the module venv`);
-    } else {
-      foundPython = candidate;
-      return candidate;
-    }
-  }
-  const found = seen.length > 0 ? `found: ${[...new Set(seen)].join(', ')}` : 'found none';
-  const wanted = `Python ${SUPPORTED_PYTHONS.join(', ')} with venv (${found}; set the variable PYTHON to choose one)`;
-  throw missing(wanted, 'python3 python3-venv', 'python3.12', 'python@3.12');
-}
-
-/** The folder with include/node, Node's own headers. They come with Node and are never downloaded. */
-function nodeHeaders() {
-  const prefix = path.dirname(path.dirname(fs.realpathSync(process.execPath)));
-  const candidates = [process.env.npm_config_nodedir, prefix, '/usr', '/usr/local'];
-  const found = candidates.find((folder) => folder && headersFit(folder));
-  if (found) return found;
-  throw new SetupError(
-    `Node's headers for ${process.version} are missing (looked in ${prefix}/include/node).\n` +
-      '  Debian/Ubuntu: sudo apt-get install libnode-dev   (or Node from nodejs.org, which has them)\n' +
-      '  Fedora:        sudo dnf install nodejs-devel\n' +
-      '  macOS:         brew install node',
-  );
-}
-
-function headersFit(prefix) {
-  const file = path.join(prefix, 'include', 'node', 'node_version.h');
-  if (!fs.existsSync(file)) return false;
-  const major = read(file).match(/#define NODE_MAJOR_VERSION (\d+)/)?.[1];
-  // The binding uses only Node-API, which is stable across versions.
-  return major !== undefined && Number(major) >= 16;
-}
-
+/** Links the wheel's headers and libraries to where the binding's build looks for them. */
 function linkLibraries(tensorflow) {
   const deps = path.join(bindingPackage, 'deps');
   fs.rmSync(deps, { recursive: true, force: true });
@@ -273,56 +161,62 @@ function linkLibraries(tensorflow) {
   }
 }
 
-export function missing(what, debian, fedora, mac) {
-  return new SetupError(
-    `This needs ${what}.\n` +
-      `  Debian/Ubuntu: sudo apt-get install ${debian}\n` +
-      `  Fedora:        sudo dnf install ${fedora}\n` +
-      `  macOS:         ${mac ? `brew install ${mac}` : 'xcode-select --install'}`,
-  );
+/** The kernel for this checkout and this Node, and settings that stop JupyterLab from fetching news. */
+function kernel({ prefix }) {
+  const share = path.join(prefix, 'share', 'jupyter');
+  const files = {
+    [path.join(share, 'kernels', 'tslab', 'kernel.json')]: {
+      argv: [process.execPath, path.join(root, 'scripts', 'kernel.cjs'), '{connection_file}'],
+      display_name: 'TypeScript (tslab)',
+      language: 'typescript',
+      interrupt_mode: 'signal',
+      env: runtimeSettings(),
+    },
+    [path.join(share, 'lab', 'settings', 'overrides.json')]: {
+      '@jupyterlab/apputils-extension:notification': { checkForUpdates: false, fetchNews: 'false' },
+    },
+  };
+  return {
+    name: 'Jupyter kernel',
+    isDone: () =>
+      Object.entries(files).every(
+        ([file, content]) => JSON.stringify(readJson(file)) === JSON.stringify(content),
+      ),
+    needs: () => {},
+    async run() {
+      for (const [file, content] of Object.entries(files)) writeJson(file, content);
+    },
+  };
 }
 
-function writeMark(file, content) {
-  fs.writeFileSync(file, JSON.stringify(content));
+/** The pip list of environment.yml: TensorFlow's version, and the other requirements. */
+function pythonPins() {
+  const lines = read(path.join(root, 'environment.yml')).split('\n');
+  const requirements = lines
+    .slice(lines.findIndex((line) => line.trim() === '- pip:') + 1)
+    .map((line) => line.match(/^\s+- (.+)$/)?.[1])
+    .filter(Boolean);
+  const tensorflow = requirements.filter((line) => /^tensorflow(-cpu)?==/.test(line));
+  return {
+    tensorflow: tensorflow[0].match(/==([\d.]+)/)[1],
+    others: requirements.filter((line) => !tensorflow.includes(line)),
+  };
 }
 
-let running;
-
-/** Stops the program that `execute` is running, if any, and waits for its end. */
-export function stopRunning() {
-  if (!running) return undefined;
-  const ended = new Promise((resolve) => running.once('close', resolve));
-  running.kill('SIGTERM');
-  return ended;
+/** Only Linux on x86-64 has a smaller wheel for CPUs. */
+function tensorflowRequirement(version, gpu) {
+  if (gpu) return `tensorflow[and-cuda]==${version}`;
+  const small = process.platform === 'linux' && process.arch === 'x64';
+  return `${small ? 'tensorflow-cpu' : 'tensorflow'}==${version}`;
 }
 
-/** Runs a program silently. If it fails, its last lines are the error message. */
-function execute(program, args, options = {}) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      cwd: root,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...options,
-    });
-    running = child;
-    let output = '';
-    const keep = (chunk) => {
-      output = (output + chunk).slice(-20_000);
-    };
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
-    child.on('error', (error) =>
-      reject(new SetupError(`cannot start ${program}: ${error.message}`)),
-    );
-    child.on('close', (code, signal) => {
-      running = undefined;
-      if (code === 0) return resolve();
-      const lines = output.trim().split('\n');
-      const shown = lines.length <= 20 ? lines : [...lines.slice(0, 8), '…', ...lines.slice(-10)];
-      const how = signal ?? `exit ${code}`;
-      reject(
-        new SetupError(`'${program} ${args.join(' ')}' failed (${how}):\n  ${shown.join('\n  ')}`),
-      );
-    });
-  });
+function sha256(...texts) {
+  const hash = crypto.createHash('sha256');
+  for (const text of texts) hash.update(text).update('\0');
+  return hash.digest('hex');
+}
+
+function writeJson(file, content) {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
 }

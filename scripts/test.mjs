@@ -1,19 +1,22 @@
 // npm test [-- JEST ARGUMENTS]: types, lint and format, then jest. With arguments: jest only.
 import path from 'node:path';
-import { root } from './environment.mjs';
+import { fail } from './command.mjs';
+import { nodeModules, root } from './environment.mjs';
 import { launch } from './launch.mjs';
-import { fail, setup } from './setup.mjs';
+import { setup } from './setup.mjs';
 
-const bin = (...parts) => path.join(root, 'node_modules', ...parts);
 const jestArguments = process.argv.slice(2);
-
-// What runs in a browser has types of its own.
+const tsc = path.join(nodeModules, 'typescript', 'bin', 'tsc');
+const biome = path.join(nodeModules, '@biomejs', 'biome', 'bin', 'biome');
+const jest = path.join(nodeModules, 'jest', 'bin', 'jest.js');
 const checks = [
-  ...['.', 'src/image', 'src/draw/page', 'scripts/page'].map((project) => [
-    `types of ${project === '.' ? 'the project' : project}`,
-    [bin('typescript', 'bin', 'tsc'), '--project', path.join(root, project)],
+  ['types of the project', [tsc, '--project', root]],
+  // Code that runs in a browser has its own tsconfig.json.
+  ...['src/image', 'src/draw/page', 'scripts/page'].map((folder) => [
+    `types of ${folder}`,
+    [tsc, '--project', path.join(root, folder)],
   ]),
-  ['lint and format', [bin('@biomejs', 'biome', 'bin', 'biome'), 'check', root]],
+  ['lint and format', [biome, 'check', root]],
 ];
 
 try {
@@ -27,11 +30,7 @@ try {
   if (jestArguments.length === 0) await Promise.all(checks.map(run));
   // jimp loads its fonts with a dynamic import, which jest allows only with this flag.
   const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-  const code = await launch(process.execPath, [
-    ...flags,
-    bin('jest', 'bin', 'jest.js'),
-    ...jestArguments,
-  ]);
+  const code = await launch(process.execPath, [...flags, jest, ...jestArguments]);
   process.exitCode = code || failed;
 } catch (error) {
   fail(error);

@@ -1,13 +1,13 @@
 /**
- * What a value from outside must look like: a setting, a command-line option, a JSON file. Each check also
- * gives the value its TypeScript type (`Checked`). TypeScript covers everything else.
+ * Checks of values from outside: settings, command-line options, JSON files. Each check also gives the value its
+ * TypeScript type (`Checked`). TypeScript checks everything else.
  */
 import { InputError } from './errors';
 
 export interface Check<T> {
-  /** Completes the sentence "want …". */
+  /** Completes an error message: "want …". */
   readonly want: string;
-  /** What is wrong with `value`, or undefined. `name` is where it stands: `epochs`, `steps.3.loss`. */
+  /** What is wrong with `value`, or undefined. `name` is its place: `epochs`, `steps.3.loss`. */
   problem(value: unknown, name: string): string | undefined;
   readonly isNumber?: boolean;
   /** The values to choose from, if there are only a few. */
@@ -34,33 +34,21 @@ function simple<T>(want: string, accepts: (value: unknown) => boolean): Check<T>
   };
 }
 
-const numeric = (want: string, accepts: (value: number) => boolean): Check<number> => ({
-  ...simple<number>(want, (value) => typeof value === 'number' && accepts(value)),
-  isNumber: true,
-});
+function numeric(want: string, accepts: (value: number) => boolean): Check<number> {
+  const check = simple<number>(want, (value) => typeof value === 'number' && accepts(value));
+  return { ...check, isNumber: true };
+}
+
+const integer = (want: string, min: number, max = Number.MAX_SAFE_INTEGER) =>
+  numeric(want, (value) => Number.isInteger(value) && value >= min && value <= max);
 
 export const number = numeric('a number', () => true);
-export const positiveInteger = numeric(
-  'a positive whole number',
-  (value) => Number.isSafeInteger(value) && value >= 1,
-);
-export const wholeNumber = numeric(
-  'a whole number from 0 to 2147483647',
-  (value) => Number.isInteger(value) && value >= 0 && value <= 0x7fffffff,
-);
+export const positiveInteger = integer('a positive whole number', 1);
+export const wholeNumber = integer('a whole number from 0 to 2147483647', 0, 0x7fffffff);
 /** A count or an offset in a file. */
-export const size = numeric(
-  'a whole number, 0 or greater',
-  (value) => Number.isSafeInteger(value) && value >= 0,
-);
-export const positiveNumber = numeric(
-  'a number greater than 0',
-  (value) => Number.isFinite(value) && value > 0,
-);
-export const nonNegativeNumber = numeric(
-  'a number, 0 or greater',
-  (value) => Number.isFinite(value) && value >= 0,
-);
+export const size = integer('a whole number, 0 or greater', 0);
+export const positiveNumber = numeric('a number greater than 0', (x) => x > 0 && x < Infinity);
+export const nonNegativeNumber = numeric('a number, 0 or greater', (x) => x >= 0 && x < Infinity);
 export const text = simple<string>('text', (value) => typeof value === 'string');
 export const boolean = simple<boolean>('true or false', (value) => typeof value === 'boolean');
 /** Any JSON value. */
@@ -74,7 +62,6 @@ export function oneOf<T extends string>(choices: readonly T[]): Check<T> {
 export function nullable<T>(wanted: Check<T>): Check<T | null> {
   return {
     ...wanted,
-    want: `${wanted.want} or null`,
     problem: (value, name) => (value === null ? undefined : wanted.problem(value, name)),
   };
 }
@@ -82,19 +69,17 @@ export function nullable<T>(wanted: Check<T>): Check<T | null> {
 export function optional<T>(wanted: Check<T>): Check<T | undefined> {
   return {
     ...wanted,
-    want: `${wanted.want} or nothing`,
     problem: (value, name) => (value === undefined ? undefined : wanted.problem(value, name)),
   };
 }
 
 export function listOf<T>(item: Check<T>): Check<T[]> {
-  const want = 'a list';
+  const list = simple<T[]>('a list', Array.isArray);
   return {
-    want,
-    problem(value, name) {
-      if (!Array.isArray(value)) return `${name} is ${shown(value)}, want ${want}`;
-      return firstProblem(value.keys(), (i) => item.problem(value[i], `${name}.${i}`));
-    },
+    ...list,
+    problem: (value, name) =>
+      list.problem(value, name) ??
+      firstOf(value as T[], (each, i) => item.problem(each, `${name}.${i}`)),
   };
 }
 
@@ -102,26 +87,26 @@ export function listOf<T>(item: Check<T>): Check<T[]> {
 export function objectOf<F extends Record<string, Check<unknown>>>(
   fields: F,
 ): Check<{ [K in keyof F]: Checked<F[K]> }> {
-  const want = 'an object';
+  const object = simple<{ [K in keyof F]: Checked<F[K]> }>(
+    'an object',
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  );
   return {
-    want,
-    problem(value, name) {
-      if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-        return `${name} is ${shown(value)}, want ${want}`;
-      }
-      return firstProblem(Object.keys(fields), (key) =>
+    ...object,
+    problem: (value, name) =>
+      object.problem(value, name) ??
+      firstOf(Object.keys(fields), (key) =>
         fields[key].problem((value as Record<string, unknown>)[key], `${name}.${key}`),
-      );
-    },
+      ),
   };
 }
 
-function firstProblem<K>(
-  keys: Iterable<K>,
-  problem: (key: K) => string | undefined,
+function firstOf<T>(
+  items: readonly T[],
+  problem: (item: T, i: number) => string | undefined,
 ): string | undefined {
-  for (const key of keys) {
-    const found = problem(key);
+  for (const [i, item] of items.entries()) {
+    const found = problem(item, i);
     if (found) return found;
   }
   return undefined;

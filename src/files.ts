@@ -1,6 +1,6 @@
 /**
- * Files that survive a crash: written under a temporary name, flushed to disk, renamed. Also locks and hashes.
- * Everything that writes files for keeps does it through here.
+ * Writes files so that they survive a crash: under a temporary name, then flushed to disk, then renamed. Also locks
+ * and hashes. All lasting files of the project are written with these functions.
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -9,9 +9,8 @@ import type { Check } from './checks';
 import { InputError, messageOf } from './errors';
 
 /**
- * Creates or replaces a file. `content` is the content itself, or a function that writes it to the path it is
- * given. The file appears complete or not at all. Throws InputError if it cannot be written; an older file
- * then stays as it was.
+ * Creates or replaces a file. `content` is the content, or a function that writes it to the path it gets. The file
+ * appears complete or not at all. Throws InputError if it cannot be written, and then keeps the older file.
  */
 export function replaceFile(
   file: string,
@@ -27,22 +26,23 @@ export function replaceFile(
   }
 }
 
-/** The same for a file or a folder that is written asynchronously. */
+/** The same for a file or a folder that `write` writes asynchronously. Creates the parent folder too. */
 export async function replacePath(
   target: string,
   write: (temporary: string) => Promise<unknown>,
 ): Promise<void> {
-  const temporary = temporaryName(path.resolve(target));
+  const resolved = path.resolve(target); // without a slash at the end
+  const temporary = temporaryName(resolved);
   try {
     fs.mkdirSync(path.dirname(temporary), { recursive: true });
     await write(temporary);
-    commit(temporary, path.resolve(target));
+    commit(temporary, resolved);
   } catch (error) {
     throw notWritten(target, temporary, error);
   }
 }
 
-/** The process ID keeps two processes out of each other's way, and shows whose leftovers they are. */
+/** The process ID keeps the files of two processes apart. */
 function temporaryName(file: string): string {
   return `${file}.${process.pid}.tmp`;
 }
@@ -53,7 +53,7 @@ function commit(temporary: string, target: string): void {
     for (const name of fs.readdirSync(temporary)) flush(path.join(temporary, name));
   }
   flush(temporary);
-  // A folder cannot be renamed over another: the old one steps aside first, and is deleted last.
+  // A folder cannot be renamed to an existing name, so the old folder is renamed first and deleted last.
   const old = `${temporary}.old`;
   if (isFolder && fs.existsSync(target)) fs.renameSync(target, old);
   fs.renameSync(temporary, target);
@@ -62,14 +62,13 @@ function commit(temporary: string, target: string): void {
 }
 
 function notWritten(target: string, temporary: string, error: unknown): InputError {
-  // Without `force` a path below a file would throw here; the reason to report is the first one.
+  // If a parent of `temporary` is a file, `rmSync` would throw even with `force`.
   if (fs.existsSync(temporary)) fs.rmSync(temporary, { recursive: true, force: true });
   return new InputError(`${target}: cannot be written: ${messageOf(error)}`);
 }
 
-/** Waits until a file, or the names in a folder, are on the disk. */
+/** Waits until a file, or the list of names in a folder, is on the disk. */
 export function flush(place: string): void {
-  if (process.platform === 'win32' && fs.statSync(place).isDirectory()) return;
   const descriptor = fs.openSync(place, 'r');
   try {
     fs.fsyncSync(descriptor);
@@ -91,13 +90,13 @@ export function makeFolder(folder: string): void {
   }
 }
 
-/** Creates the folder of the file too. */
+/** Creates or replaces a JSON file, and creates its folder if it is missing. */
 export function writeJson(file: string, value: unknown): void {
   makeFolder(path.dirname(file));
   replaceFile(file, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Throws InputError if the file cannot be read, is not JSON, or does not pass `wanted`. */
+/** Reads a JSON file. Throws InputError if it cannot be read, is not JSON, or does not pass `wanted`. */
 export function readJson<T>(file: string, wanted: Check<T>): T {
   let value: unknown;
   try {
@@ -119,7 +118,7 @@ export function hashOf(algorithm: HashName, ...parts: Uint8Array[]): string {
   return hash.digest('hex');
 }
 
-/** The hash of a file, read in pieces. */
+/** The hash of a file in hexadecimal. Reads the file in pieces. */
 export function hashOfFile(algorithm: HashName, file: string): string {
   const hash = createHash(algorithm);
   const piece = Buffer.alloc(8 << 20);
@@ -136,8 +135,8 @@ export function hashOfFile(algorithm: HashName, file: string): string {
 }
 
 /**
- * Takes the lock of a folder and returns a function that releases it. The lock of a process that was killed
- * does not count. Throws InputError if a living process holds it; the message is `<folder>: process 12 <doing>`.
+ * Locks a folder and returns a function that releases the lock. A lock of a process that has died is ignored.
+ * Throws InputError if a running process holds the lock: `<folder>: process 12 <doing>`.
  */
 export function lockFolder(folder: string, doing: string): () => void {
   const file = path.join(folder, '.lock');
@@ -148,7 +147,7 @@ export function lockFolder(folder: string, doing: string): () => void {
     while (!link(mine, file)) {
       const owner = textOf(file);
       const [pid, start] = owner.split(' ');
-      // A process number can be reused: the start time tells two processes apart.
+      // Process IDs are reused, so the start time is compared too.
       if (owner && isAlive(Number(pid)) && startOf(Number(pid)) === start) {
         const who = Number(pid) === process.pid ? 'this process' : `process ${pid}`;
         throw new InputError(`${folder}: ${who} ${doing}`);
@@ -168,7 +167,7 @@ export function lockFolder(folder: string, doing: string): () => void {
   };
 }
 
-/** A hard link appears complete, or fails because the name is taken. */
+/** Returns false if the name `to` is taken. A hard link appears with its content, unlike a new file. */
 function link(from: string, to: string): boolean {
   try {
     fs.linkSync(from, to);
@@ -179,6 +178,7 @@ function link(from: string, to: string): boolean {
   }
 }
 
+/** Whether a process is running. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

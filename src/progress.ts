@@ -1,20 +1,20 @@
-/** How far a long task has come. Tasks report it; `viz/progress.ts` shows it. */
+/** The progress of a long task. Tasks report it; `viz/progress.ts` shows it. */
 export interface Progress {
-  /** `Epoch 2/5`, `Evaluating` */
+  /** Such as `Epoch 2/5` or `Evaluating`. */
   label: string;
   done: number;
   total: number;
-  /** What `done` counts: `batch`. */
+  /** What `done` and `total` count, such as `batch`. */
   unit: string;
-  /** Since the task began. */
+  /** Time since the task started. */
   seconds: number;
-  /** `loss=0.081, acc=97.6%` */
+  /** Such as `loss=0.081, acc=97.6%`. */
   details?: string;
 }
 
 export type ProgressListener = (progress: Progress) => void;
 
-/** Lets output appear and interrupts arrive between two blocking calls. */
+/** Lets Node write output and handle signals between two blocking calls. */
 export function turnEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

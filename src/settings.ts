@@ -1,19 +1,19 @@
-/** Settings: the valid values, the default, the help text, and whether a resumed run may change it, in one place. */
+/** A table of settings: for each its valid values, default, help text, and whether a resumed run may change it. */
 import { type Check, check } from './checks';
 
 export interface Setting<T> {
   readonly check: Check<T>;
   readonly default?: T;
-  /** For `--help`. */
+  /** The text in `--help`. */
   readonly help: string;
   /** The command-line option, if it differs from the name. */
   readonly flag?: string;
-  /** Whether a resumed run may change it: with `--change`, or without asking. Never if undefined. */
+  /** Whether a resumed run may change it: only with `--change`, freely, or (undefined) never. */
   readonly change?: 'on request' | 'freely';
 }
 
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
-/** The values that go with a table of settings. */
+/** The values of a table of settings. */
 export type ValuesOf<S extends Settings> = {
   [K in keyof S]: S[K] extends Setting<infer T> ? T : never;
 };
@@ -26,7 +26,7 @@ export function setting<T>(
   return { check, help, ...more };
 }
 
-/** Fills in defaults and checks values. Drops unknown keys. Throws InputError for values out of range. */
+/** Fills in defaults, checks values and drops unknown keys. Throws InputError for values out of range. */
 export function withDefaults<S extends Settings>(
   settings: S,
   given: Partial<ValuesOf<S>>,

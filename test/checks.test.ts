@@ -2,7 +2,7 @@ import { check, listOf, nullable, number, objectOf, oneOf, optional, text } from
 
 const record = objectOf({ name: text, loss: nullable(number), how: optional(oneOf(['a', 'b'])) });
 
-test('a value that passes is returned as it is', () => {
+test('a value that passes is returned unchanged', () => {
   const value = [{ name: 'x', loss: null, other: 1 }];
   expect(check(listOf(record), value, 'records')).toBe(value);
 });

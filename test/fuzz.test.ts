@@ -3,7 +3,7 @@ import { temporaryFolder } from './support/idx';
 
 const temporary = temporaryFolder();
 
-test('damaged files of every kind are refused or read right, quickly, in little memory', async () => {
+test('damaged files of every kind are refused or read correctly, quickly and in little memory', async () => {
   const rows = await fuzz(temporary, 600, 7);
   expect(rows.flatMap(({ failures }) => failures)).toEqual([]);
   expect(rows.reduce((sum, { files }) => sum + files, 0)).toBe(600);

@@ -1,11 +1,19 @@
 import { ALEXNET, layerTable } from '../../src/model/index';
-import { attribute, free, handleOf, type OpAttribute, runOp, tf } from '../../src/tf/index';
-import { oneDnnAttributes, TWINS } from '../../src/tf/onednn';
+import {
+  attribute,
+  free,
+  handleOf,
+  type OpAttribute,
+  oneDnnAttributes,
+  runOp,
+  TWINS,
+  tf,
+} from '../../src/tf/index';
 
 export interface OpRow {
   op: string;
   gigaFlops: number;
-  /** Milliseconds of TensorFlow's own op and of oneDNN's; null where there is none. */
+  /** Milliseconds of TensorFlow's own op and of oneDNN's; null if this TensorFlow has none. */
   own: number;
   oneDnn: number | null;
 }
@@ -13,8 +21,8 @@ export interface OpRow {
 const FLOAT = attribute.type('T', 1);
 
 /**
- * The convolutions and matrix products of a float32 step, by TensorFlow's own ops and by oneDNN's: what
- * src/tf/onednn.ts decides by. TensorFlow must not replace its own (TF_ENABLE_ONEDNN_OPTS=0).
+ * Times the convolutions and matrix products of a float32 step with TensorFlow's own ops and with oneDNN's. The
+ * choices in src/tf/onednn.ts follow from these times. Requires TF_ENABLE_ONEDNN_OPTS=0.
  */
 export function compareOps(batchSize: number, inputSize: number): OpRow[] {
   const rows: OpRow[] = [];
@@ -76,7 +84,7 @@ function measure(
   inputs: tf.Tensor[],
 ): OpRow {
   const handles = inputs.map(handleOf);
-  // Turn by turn, so that noise hits both alike.
+  // Taking turns, so that noise affects both.
   const times = { own: [] as number[], oneDnn: [] as number[] };
   const time = (list: number[], op: string, attrs: OpAttribute[]) => {
     const started = performance.now();
@@ -88,7 +96,7 @@ function measure(
     try {
       time(times.oneDnn, TWINS[name], oneDnnAttributes(attributes));
     } catch {
-      times.oneDnn = []; // no oneDNN in this TensorFlow
+      times.oneDnn = []; // this TensorFlow has no such op
     }
   }
   const median = (list: number[]) => list.slice(1).sort((a, b) => a - b)[2] ?? null;

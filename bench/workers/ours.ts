@@ -1,10 +1,11 @@
-/** This project: ours.ts PRECISION BATCH INPUT_SIZE. Its step prepares its batch too. */
+/** This project: ours.ts PRECISION BATCH INPUT_SIZE. A step includes preparing its batch. */
 import { epochBatches, loadDataset, makeBatch, slice } from '../../src/data/index';
 import { alexnet } from '../../src/model/index';
 import { predictBatch } from '../../src/predict/index';
-import { autocast, backend, type Precision, tf } from '../../src/tf/index';
+import { autocast, type Precision, tf } from '../../src/tf/index';
 import { newTraining, trainStep } from '../../src/train/index';
 import { compareOps } from './ops';
+import { profile } from './profile';
 import { serve } from './protocol';
 import { convolutionRate } from './rate';
 
@@ -16,13 +17,14 @@ const set = slice(loadDataset('train'), 0, Math.max(batchSize, 2));
 const indices = epochBatches(set.length, batchSize)[0];
 const model = alexnet({ inputSize });
 const training = newTraining(model, { precision });
+const step = () => trainStep(training, set, [indices]);
 
-// Each task builds what it needs when it is first asked for: memory is measured too.
+// Created on first use, because each task's peak memory is measured.
 let images: tf.Tensor4D | undefined;
 
 serve({
   step: () => {
-    trainStep(training, set, [indices]);
+    step();
   },
   evaluate: () => {
     images ??= makeBatch(set, indices, inputSize).images;
@@ -35,33 +37,5 @@ serve({
   },
   rate: () => convolutionRate(precision),
   ops: () => compareOps(batchSize, inputSize),
-  profile: () => profile(() => trainStep(training, set, [indices])),
+  profile: () => profile(step),
 });
-
-/** Seconds and calls of each op, by name and output, in one run of `body`. */
-function profile(body: () => void): { op: string; milliseconds: number; calls: number }[] {
-  const { binding } = backend();
-  const seen = new Map<string, { milliseconds: number; calls: number }>();
-  const executeOp: typeof binding.executeOp = (name, attributes, inputs, outputs) => {
-    const started = performance.now();
-    const results = binding.executeOp(name, attributes, inputs, outputs);
-    const elapsed = performance.now() - started;
-    const shape = results[0]
-      ? ` ${results[0].shape.join('×')}${results[0].dtype === 14 ? ' bfloat16' : ''}`
-      : '';
-    const entry = seen.get(name + shape) ?? { milliseconds: 0, calls: 0 };
-    seen.set(name + shape, { milliseconds: entry.milliseconds + elapsed, calls: entry.calls + 1 });
-    return results;
-  };
-  Object.assign(backend(), {
-    binding: Object.create(binding, { executeOp: { value: executeOp } }),
-  });
-  try {
-    body();
-  } finally {
-    Object.assign(backend(), { binding });
-  }
-  return [...seen]
-    .map(([op, entry]) => ({ op, ...entry }))
-    .sort((a, b) => b.milliseconds - a.milliseconds);
-}

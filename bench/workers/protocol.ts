@@ -1,18 +1,14 @@
-/**
- * A benchmark worker: one contender in a process of its own, so that each has its allocator settings and
- * its peak memory to itself. It answers one line of JSON for each line that it reads.
- */
+/** The worker's side of bench/contender.ts: answers each task, a line on standard input, with a line of JSON. */
 import fs from 'node:fs';
 import readline from 'node:readline';
 
-export interface Contender {
+interface Tasks {
   /** One training step on a fixed batch. */
   step(): void | Promise<void>;
-  /** One forward pass over a fixed batch, to predictions on the host. */
+  /** One forward pass over a fixed batch, with the predictions copied to JavaScript or Python. */
   evaluate(): void;
-  /** One forward pass over a single image, to probabilities on the host. */
+  /** One forward pass over a single image, with the probabilities copied. */
   latency(): void;
-  /** Anything else. */
   [task: string]: () => unknown | Promise<unknown>;
 }
 
@@ -22,11 +18,11 @@ function peakRssMiB(): number {
   return Number(status.match(/VmHWM:\s+(\d+)/)?.[1]) / 1024;
 }
 
-export function serve(contender: Contender): void {
+export function serve(tasks: Tasks): void {
   const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
   readline.createInterface({ input: process.stdin }).on('line', async (task) => {
     const started = performance.now();
-    const value = await contender[task]();
+    const value = await tasks[task]();
     answer({ seconds: (performance.now() - started) / 1000, peakRssMiB: peakRssMiB(), value });
   });
   answer({ ready: true });

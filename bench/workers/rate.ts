@@ -10,8 +10,8 @@ import {
 } from '../../src/tf/index';
 
 /**
- * The convolution rate of this machine in FLOP/s: AlexNet's conv2, half of the network's arithmetic, on 128
- * images, forward; the median of ten. What a step cannot beat is its FLOPs over this rate.
+ * The convolution rate of this machine in FLOP/s: the forward pass of AlexNet's conv2, half of the network's
+ * arithmetic, on 128 images; the median of ten. A step takes at least its FLOPs divided by this rate.
  */
 export function convolutionRate(precision: Precision): number {
   const [size, inputs, filters, kernel, images] = [27, 64, 192, 5, 128];

@@ -1,5 +1,5 @@
-/** tfjs as it comes, on the same TensorFlow: stock.ts float32 BATCH INPUT_SIZE. Nothing of src/tf is loaded. */
-import '../../src/tf/binding';
+/** Stock tfjs on the same TensorFlow: stock.ts float32 BATCH INPUT_SIZE. */
+import '../../src/tf/binding'; // not src/tf/index, which installs our faster operations
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { serve } from './protocol';
 

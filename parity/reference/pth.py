@@ -1,7 +1,7 @@
-"""Writes parity/golden/pth/: a small network's weights as PyTorch and safetensors save them, in many ways.
+"""Writes parity/golden/pth/: the weights of a small network in the formats that PyTorch and safetensors write.
 
-Weights are multiples of 1/256 below 1/2, so that every type holds them exactly; weights.test.ts computes the
-same ones. output.json has the logits that PyTorch gets from them.
+The weights are multiples of 1/256 below 1/2, exact in every number format; test/pytorch/pytorch.test.ts computes the
+same ones. output.json contains PyTorch's logits.
 
 Run by hand, with torch==2.13.0 and safetensors==0.8.0 installed: python parity/reference/pth.py
 """
@@ -15,12 +15,12 @@ import torch
 import torch.nn as nn
 from safetensors.torch import save_file
 
-target = Path(__file__).parents[2] / "test" / "reference" / "pth"
+target = Path(__file__).parents[2] / "parity/golden/pth"
 target.mkdir(parents=True, exist_ok=True)
 
 
 class Small(nn.Module):
-    """The article's class on a small scale: 2 channels of 28 × 28, 3 classes."""
+    """The article's class, smaller: 2 channels of 28×28, 3 classes."""
 
     def __init__(self):
         super().__init__()
@@ -40,7 +40,7 @@ class Small(nn.Module):
 
 
 def pattern(count, seed):
-    """Integers from -125 to 125 over 256."""
+    """Integers from -125 to 125, divided by 256."""
     return ((torch.arange(count) * 37 + seed * 11) % 251 - 125) / 256
 
 
@@ -51,7 +51,7 @@ def fill(model):
 
 
 def rewritten(data, change):
-    """The same archive with another data.pkl, its entries stored."""
+    """The same archive with data.pkl changed and nothing compressed."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
         for info in old.infolist():
@@ -81,12 +81,12 @@ files = {
     "float64.pth": saved(fill(Small()).double().state_dict()),
     "parameters.pth": saved(model.state_dict(keep_vars=True)),
     "legacy.pth": saved(weights, _use_new_zipfile_serialization=False),
-    # The difference that a GPU makes: the location in every storage's name.
+    # Weights saved on a GPU differ only in the location that each storage names.
     "cuda.pth": rewritten(saved(weights), lambda pickle: pickle.replace(text("cpu"), text("cuda:0"))),
 }
 
-# Not contiguous: convolutions in channels_last, dense layers as views of their transpose, and all biases views of one
-# storage, every second of its numbers, from the third on.
+# Nothing contiguous: convolutions are in channels_last, dense layers are views of their transpose, and all biases are
+# views of one storage, from its third number on, every second number.
 strided = fill(Small()).to(memory_format=torch.channels_last).state_dict()
 biases = [key for key in strided if key.endswith("bias")]
 shared = torch.zeros(2 + 2 * sum(strided[key].numel() for key in biases))
@@ -111,13 +111,12 @@ for name, data in files.items():
 for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
     save_file({key: value.to(dtype) for key, value in weights.items()}, target / f"{name}.safetensors")
 
-# What is read here is what was meant, whatever the way.
+# PyTorch reads the same weights from every file.
 for name in ("float32", "float16", "bfloat16", "float64", "parameters", "cuda", "strided"):
     again = torch.load(target / f"{name}.pth", weights_only=True, map_location="cpu")
     assert all(torch.equal(again[key].float(), weights[key]) for key in weights), name
 
-# [batch, channel, row, column], with other numbers than the weights.
-inputs = pattern(2 * 2 * 28 * 28, 100).reshape(2, 2, 28, 28)
+inputs = pattern(2 * 2 * 28 * 28, 100).reshape(2, 2, 28, 28)  # [batch, channel, row, column]
 with torch.no_grad():
     logits = model(inputs).tolist()
 (target / "output.json").write_text(json.dumps({"torch": torch.__version__, "logits": logits}) + "\n")

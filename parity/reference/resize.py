@@ -1,7 +1,7 @@
-"""Writes parity/golden/resize.bin.gz: what PIL's bilinear resize makes of four MNIST test images.
+"""Writes parity/golden/resize.bin.gz: four MNIST test images, resized by PIL with bilinear interpolation.
 
-torchvision's transforms.Resize((227, 227)) on a PIL image is Image.resize with BILINEAR. Sizes 227 (the
-network's), 64 (also larger) and 13 (smaller, where PIL averages over an area), one after the other.
+torchvision's transforms.Resize((227, 227)) on a PIL image is Image.resize with BILINEAR. The sizes are 227 (the
+network's input), 64 (also larger than 28) and 13 (smaller, where PIL averages over an area).
 
 Run by hand, with pillow installed: python parity/reference/resize.py
 """

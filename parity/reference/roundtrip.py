@@ -1,7 +1,8 @@
-"""Ours → .pth → PyTorch → .pth → ours, and the same by .safetensors: are all bits the same?
+"""Exports a model to .pth, loads and saves it in PyTorch, imports it, and checks that every bit is the same. Then does
+the same with .safetensors.
 
 Run by hand, with torch==2.13.0 and safetensors==0.8.0 installed: python parity/reference/roundtrip.py MODEL
-MODEL is a model for 227×227 pixels in any form that --model takes.
+MODEL is a model for 227×227 pixels, in any format that `npm run export -- --model` accepts.
 """
 
 import subprocess
@@ -42,6 +43,6 @@ with tempfile.TemporaryDirectory() as name:
         through_torch(folder / f"ours{suffix}", folder / f"theirs{suffix}")
         export(folder / f"theirs{suffix}", folder / f"after{suffix[1:]}")
         after = (folder / f"after{suffix[1:]}" / "weights.bin").read_bytes()
-        print(f"{suffix}: {len(before)} bytes of weights, {'bit for bit the same' if before == after else 'DIFFERENT'}")
+        print(f"{suffix}: {len(before)} bytes of weights, {'identical' if before == after else 'DIFFERENT'}")
         same &= before == after
 sys.exit(not same)

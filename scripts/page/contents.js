@@ -1,4 +1,4 @@
-// The table of contents: open beside the text if there is room for both, folded otherwise.
+// The table of contents: open next to the text on a wide screen, folded above it on a narrow one.
 (() => {
   const contents = /** @type {HTMLDetailsElement} */ (document.querySelector('.contents'));
   const wide = matchMedia('(min-width: 64rem)');

@@ -1,4 +1,4 @@
-// Draws the figures in the page's colours, and again if the colour scheme or the width changes.
+// Draws the figures in the page's colours. Draws them again if the colour scheme or the width changes.
 (() => {
   const narrow = matchMedia('(max-width: 40rem)');
   const dark = matchMedia('(prefers-color-scheme: dark)');
@@ -41,7 +41,7 @@
     if (grid) here.grid = grid;
     if (legend) here.legend = legend;
     if (legend?.y < 0) {
-      // Below the plot: at the very bottom, below the axis title, whatever the height.
+      // A legend below the plot goes to the very bottom, below the axis title.
       here.legend = { ...legend, yref: 'container', y: 0, yanchor: 'bottom' };
       here.margin.b += 28;
     }
@@ -49,7 +49,7 @@
     if (!narrow.matches) return here;
     if (title?.text) here.title.text = title.text.replace(/(.{24,36}) (?=.{4})/g, '$1<br>');
     if (grid?.columns > 1) {
-      // Plots side by side go below each other.
+      // Stack plots that are side by side.
       here.grid = { ...grid, rows: grid.rows * grid.columns, columns: 1 };
       here.height = 1.7 * (layout.height ?? 450);
     }
@@ -70,7 +70,7 @@
   }
 
   function draw() {
-    // On a touch screen the mode bar would not go away.
+    // On a touch screen the mode bar would stay in view.
     const modeBar = touch.matches ? { displayModeBar: false } : {};
     const config = { responsive: true, displaylogo: false, ...modeBar };
     for (const { place, data, layout } of figures) {

@@ -7,6 +7,6 @@ declare const Plotly: PlotlyLibrary;
 
 interface Window {
   Plotly?: PlotlyLibrary;
-  /** Loaded once for all cells. */
+  /** Loaded once for all cells of a notebook. */
   tutorialPlotly?: Promise<PlotlyLibrary | undefined>;
 }

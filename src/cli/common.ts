@@ -1,9 +1,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Check } from '../checks';
+import { type ImageSet, loadDataset, slice } from '../data/index';
 import { InputError, messageOf } from '../errors';
 import type { ProgressListener } from '../progress';
 import type { Setting } from '../settings';
 import { fastestPrecision, PRECISIONS, type Precision } from '../tf/index';
+import { TRAIN_SETTINGS } from '../train/index';
 import { streamProgress } from '../viz/index';
 
 /** A command that reports bad input as one line and exits with 1. */
@@ -36,7 +38,7 @@ export function optionOf(name: string, setting: Setting<unknown>): Option {
   return setting.default == null ? option : option.default(setting.default);
 }
 
-/** Parses a number that passes `wanted`. */
+/** Returns a parser of numbers that pass `wanted`. */
 export function numberOf(wanted: Check<number>): (text: string) => number {
   return (text) => {
     const value = text.trim() === '' ? Number.NaN : Number(text);
@@ -48,9 +50,18 @@ export function numberOf(wanted: Check<number>): (text: string) => number {
 export const MODEL_HELP =
   'a run folder, a tfjs model folder, or PyTorch weights: .pth, .safetensors';
 
-/** A progress bar for people; nothing if standard output is for machines. */
+/** A progress bar, or none if standard output is JSON. */
 export function progressUnless(json: boolean | undefined): ProgressListener | undefined {
   return json ? undefined : streamProgress(process.stdout);
+}
+
+/** The first `count` test images, or all. */
+export function testImages(count?: number, folder?: string): ImageSet {
+  const all = loadDataset('test', folder);
+  if (count !== undefined && count > all.length) {
+    throw new InputError(`--images ${count}: there are only ${all.length}`);
+  }
+  return count === undefined ? all : slice(all, 0, count);
 }
 
 export function printJson(value: unknown): void {
@@ -58,10 +69,8 @@ export function printJson(value: unknown): void {
 }
 
 export function precisionOption(): Option {
-  return new Option(
-    '--precision <name>',
-    'number format of convolutions and matrix products; auto picks the faster one',
-  )
+  const { help } = TRAIN_SETTINGS.precision;
+  return new Option('--precision <name>', `${help}; auto picks the faster one`)
     .choices(['auto', ...PRECISIONS])
     .default('auto');
 }

@@ -19,11 +19,11 @@ const program = command(
   )
   .requiredOption(
     '--to <dir>',
-    'the root folder; the files go to MNIST/raw, FashionMNIST/raw or KMNIST/raw in it',
+    'the root folder; the files are written to MNIST/raw, FashionMNIST/raw or KMNIST/raw in it',
   )
   .option(
     '--mirror <url>',
-    'address of a folder to try first; repeat it for more, tried in order',
+    'address of a folder to try first; repeat for more, tried in order',
     (url: string, before: string[] = []) => [...before, url],
   )
   .option('--json', 'print {dataset, folder, files} and nothing else')

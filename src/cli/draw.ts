@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { wholeNumber } from '../checks';
-import { exportModel, holdsModel, removeModel, type Site, serve, writePage } from '../draw/index';
+import { exportModel, holdsModel, removeModel, serve, writePage } from '../draw/index';
 import { InputError } from '../errors';
 import { command, MODEL_HELP, numberOf, progressUnless, run } from './common';
 
@@ -18,23 +18,21 @@ const program = command('draw', 'Serves a page where your network reads the digi
   .option('--model <dir>', `${MODEL_HELP} (default: runs/tutorial)`)
   .option(
     '--port <n>',
-    `a port on 127.0.0.1; 0: any free one (default: ${PORT}, or any free one)`,
+    `a port on 127.0.0.1; 0 for any free one (default: ${PORT} if it is free, or any free one)`,
     numberOf(wholeNumber),
   )
   .option(
     '--output <dir>',
-    'the folder to serve; the page goes into its folder draw (default: build/tutorial)',
+    'the folder to serve; the page is written to draw/ in it (default: build/tutorial)',
   )
   .action(draw);
 
 async function draw(args: DrawArguments): Promise<void> {
-  if (args.port !== undefined && args.port > 65535) {
-    throw new InputError(`--port ${args.port}: want 0 to 65535`);
-  }
+  const { port, model = holdsModel(RUN) ? RUN : undefined } = args;
+  if (port && port > 65535) throw new InputError(`--port ${port}: want 0 to 65535`);
   const output = args.output ?? path.join(root, 'build', 'tutorial');
   const page = await writePage(output);
-  if (args.model !== undefined || holdsModel(RUN)) {
-    const model = args.model ?? RUN;
+  if (model !== undefined) {
     const isNew = await exportModel(model, page, progressUnless(false));
     if (isNew) console.log(`Exported the model in 8 bits: ${path.join(page, 'model')}`);
   } else {
@@ -43,14 +41,12 @@ async function draw(args: DrawArguments): Promise<void> {
       "There is no trained model yet. Train one with 'npm run tutorial' or notebook 3, or pass --model FILE.pth",
     );
   }
-  const site = await open(output, args.port);
+  const site = await serve(output, port ?? PORT).catch((error) => {
+    if (port !== undefined) throw error;
+    return serve(output, 0);
+  });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => site.close());
   console.log(`Open ${site.url}draw/ in a browser. Press Ctrl-C to stop`);
-}
-
-function open(folder: string, port: number | undefined): Promise<Site> {
-  if (port !== undefined) return serve(folder, port);
-  return serve(folder, PORT).catch(() => serve(folder, 0));
 }
 
 run(program);

@@ -1,6 +1,4 @@
 import { positiveInteger } from '../checks';
-import { loadDataset, slice } from '../data/index';
-import { InputError } from '../errors';
 import { evaluate } from '../evaluate/index';
 import { RUN_SETTINGS } from '../runs/index';
 import { loadModel } from '../storage/index';
@@ -15,6 +13,7 @@ import {
   progressUnless,
   resolvePrecision,
   run,
+  testImages,
 } from './common';
 
 interface EvaluateArguments {
@@ -34,11 +33,7 @@ const program = command('evaluate', 'Evaluates a trained model on the test image
   .action(evaluateCommand);
 
 async function evaluateCommand(args: EvaluateArguments): Promise<void> {
-  const all = loadDataset('test', args.data);
-  if (args.images !== undefined && args.images > all.length) {
-    throw new InputError(`--images ${args.images}: there are only ${all.length}`);
-  }
-  const set = args.images === undefined ? all : slice(all, 0, args.images);
+  const set = testImages(args.images, args.data);
   const model = await loadModel(args.model, { onProgress: progressUnless(args.json) });
   const result = await evaluate(model, set, {
     precision: resolvePrecision(args.precision),

@@ -1,15 +1,21 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { wholeNumber } from '../checks';
-import { type ImageSet, loadDataset, slice } from '../data/index';
 import { InputError } from '../errors';
 import { evaluate } from '../evaluate/index';
 import { saveStateDict } from '../pytorch/index';
 import { RUN_SETTINGS } from '../runs/index';
 import { loadModel, saveModel } from '../storage/index';
-import type { tf } from '../tf/index';
 import { percent } from '../viz/index';
-import { command, MODEL_HELP, numberOf, printJson, progressUnless, run } from './common';
+import {
+  command,
+  MODEL_HELP,
+  numberOf,
+  printJson,
+  progressUnless,
+  run,
+  testImages,
+} from './common';
 
 interface ExportArguments {
   model: string;
@@ -45,12 +51,10 @@ async function exportCommand(args: ExportArguments): Promise<void> {
   if (format === 'tfjs') await saveModel(model, args.to, { quantised: quantize });
   else await saveStateDict(model, args.to);
   const bytes = sizeOf(args.to);
-  const measure = async (measured: tf.LayersModel, images: ImageSet) =>
-    (await evaluate(measured, images, { onProgress })).accuracy;
   const accuracy = set && {
     images: set.length,
-    before: await measure(model, set),
-    after: await measure(await loadModel(args.to), set),
+    before: (await evaluate(model, set, { onProgress })).accuracy,
+    after: (await evaluate(await loadModel(args.to), set, { onProgress })).accuracy,
   };
   if (args.json) {
     printJson({ to: args.to, format, bytes, accuracy });
@@ -71,36 +75,26 @@ function formatOf(target: string): 'pth' | 'safetensors' | 'tfjs' {
   return extension === '.safetensors' ? 'safetensors' : 'tfjs';
 }
 
-/** Overwrites only if asked to, and only a file by a file, a model folder by a model folder. */
+/** Throws unless `target` is free, or `force` is set and it is a file or a model folder, as `format` wants. */
 function checkTarget(target: string, format: string, force = false): void {
   if (!fs.existsSync(target)) return;
   if (!force) throw new InputError(`${target}: already exists. Pass --force to overwrite it`);
   const isFolder = fs.statSync(target).isDirectory();
   if (format !== 'tfjs' && isFolder) throw new InputError(`${target}: is a folder, want a file`);
   if (format === 'tfjs' && !isFolder) throw new InputError(`${target}: is a file, want a folder`);
-  if (isFolder) {
-    const others = fs.readdirSync(target).filter((name) => !/^(model\.json|.*\.bin)$/.test(name));
-    if (others.length > 0) {
-      throw new InputError(
-        `${target}: holds ${others[0]}, which is not part of a tfjs model: not overwritten`,
-      );
-    }
+  const names = isFolder ? fs.readdirSync(target) : [];
+  const other = names.find((name) => !/^(model\.json|.*\.bin)$/.test(name));
+  if (other) {
+    throw new InputError(`${target}: contains ${other}, which is not part of a tfjs model`);
   }
-}
-
-function testImages(count: number, data: string | undefined): ImageSet {
-  const all = loadDataset('test', data);
-  if (count > all.length) throw new InputError(`--images ${count}: there are only ${all.length}`);
-  return slice(all, 0, count);
 }
 
 /** The size of a file, or of the files in a folder, in bytes. */
 function sizeOf(target: string): number {
   const stat = fs.statSync(target);
   if (!stat.isDirectory()) return stat.size;
-  return fs
-    .readdirSync(target)
-    .reduce((sum, name) => sum + fs.statSync(path.join(target, name)).size, 0);
+  const names = fs.readdirSync(target);
+  return names.reduce((sum, name) => sum + fs.statSync(path.join(target, name)).size, 0);
 }
 
 run(program);

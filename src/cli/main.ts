@@ -1,6 +1,6 @@
 /**
- * main.ts FILE ARGUMENTS: runs one of the commands. An error before the command can catch it, such as a
- * TensorFlow that does not load, becomes one line too.
+ * main.ts FILE ARGUMENTS: runs one of the commands. Errors that a command cannot catch, such as a TensorFlow that does
+ * not load, are printed as one line too.
  */
 import { messageOf } from '../errors';
 

@@ -13,9 +13,9 @@ const program = command(
   .requiredOption('--model <dir>', MODEL_HELP)
   .option(
     '--as-is',
-    'only make pictures grey and square: they are light on dark, framed as in MNIST',
+    'use pictures that are already light on dark and framed as in MNIST; only make them grey and square',
   )
-  .option('--steps <png>', 'draw the steps from each picture to 28×28 into this file')
+  .option('--steps <png>', 'save a picture of the steps from each picture to 28×28')
   .option('--json', 'print [{file, prediction, probabilities}] and nothing else')
   .action(predictCommand);
 

@@ -1,10 +1,10 @@
-/** Prints, as JSON, what `npm run doctor` can only learn from a process that has loaded TensorFlow. */
+/** For `npm run doctor`: loads TensorFlow and prints as JSON what only such a process can find out. */
 import fs from 'node:fs';
 import os from 'node:os';
 import { verifyEmbeddedMnist } from '../data/index';
 import { backend, tf } from '../tf/index';
 
-// The allocator reads its settings when the process starts, and never again.
+// The allocator reads its settings only when the process starts.
 const atStart = fs.existsSync('/proc/self/environ')
   ? fs.readFileSync('/proc/self/environ', 'utf8').split('\0')
   : [];

@@ -6,6 +6,7 @@ import { InputError } from '../errors';
 import { alexnet } from '../model/index';
 import {
   CHANGEABLE,
+  CHECKPOINT_MINUTES,
   RUN_SETTINGS,
   type RunSettings,
   readUnfinished,
@@ -36,7 +37,7 @@ interface TrainArguments {
 
 const now = new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-');
 const { data: _, ...SETTINGS } = RUN_SETTINGS;
-/** The option of each setting. */
+/** The option of each setting, by the setting's name. */
 const OPTIONS = new Map(
   Object.entries(SETTINGS).map(([name, setting]) => [
     name,
@@ -54,8 +55,17 @@ program
       .choices(CHANGEABLE)
       .default([], 'none'),
   )
-  .option('--checkpoint-minutes <x>', 'write a checkpoint this often', numberOf(positiveNumber), 5)
-  .option('--checkpoint-steps <n>', 'and after this many steps', numberOf(positiveInteger))
+  .option(
+    '--checkpoint-minutes <x>',
+    'minutes between checkpoints',
+    numberOf(positiveNumber),
+    CHECKPOINT_MINUTES,
+  )
+  .option(
+    '--checkpoint-steps <n>',
+    'also write a checkpoint after this many steps',
+    numberOf(positiveInteger),
+  )
   .option('--no-memory-check', 'train even if memory looks insufficient')
   .action(trainCommand);
 
@@ -94,7 +104,7 @@ async function trainCommand(args: TrainArguments, program: Command): Promise<voi
   say(`weights sha256: ${weightsSha256(model)}`);
 }
 
-/** The settings on the command line; those not given come from the run to resume, else from the defaults. */
+/** The settings on the command line. The others come from the resumed run, or from the defaults. */
 function settingsFrom(program: Command, resumed?: string): Given {
   const unfinished = resumed === undefined ? undefined : readUnfinished(resumed);
   if (resumed !== undefined && !unfinished) {

@@ -1,9 +1,8 @@
 /**
  * Downloads a data set into torchvision's layout: `<to>/MNIST/raw/train-images-idx3-ubyte.gz` and so on.
  *
- * A file gets its name only when size and MD5 are right. Until then each process writes its own `.part` file,
- * so several can download at once without a lock: the last one replaces a right file by the same bytes. The
- * next run continues what an interrupted one left.
+ * A file gets its name only when size and MD5 are right. Until then each process writes its own `.part` file, so
+ * several processes can download at once without a lock. The next run continues the file of an interrupted one.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -17,21 +16,21 @@ import { onDisk, Part } from './part';
 import { type DataSource, type DatasetName, type SourceFile, sourceOf } from './sources';
 
 export interface DownloadOptions {
-  /** The root of the layout, created if missing. */
+  /** The root of the layout. Created if it is missing. */
   to: string;
   /** Addresses of folders with the files, tried before the data set's own mirrors. */
   mirrors?: readonly string[];
-  /** In MB, over all missing files. */
+  /** Progress in MB over all missing files. */
   onProgress?: ProgressListener;
-  /** Gets one line about a file that was renamed. */
+  /** Called with one line about each file that was renamed. */
   onNotice?: (line: string) => void;
   /** Stops the download. The bytes that arrived are kept. */
   signal?: AbortSignal;
-  /** An attempt fails if for this long less than 1 KiB a second arrives. Default 20. */
+  /** An attempt fails if less than 1 KiB per second arrives for this long. Default 20. */
   stallSeconds?: number;
-  /** Attempts in a row at one mirror that each bring less than 1/16 of the file. Default 4. */
+  /** A mirror is given up after this many attempts in a row, each with less than 1/16 of the file. Default 4. */
   attempts?: number;
-  /** Wait before the second attempt; doubles each time, plus up to half of it at random. Default 1. */
+  /** Wait before the second attempt. It doubles each time, plus up to half of it at random. Default 1. */
   backoffSeconds?: number;
 }
 
@@ -40,20 +39,20 @@ export interface DownloadedFile extends SourceFile {
 }
 
 export interface Download {
-  /** `<to>/FashionMNIST/raw` */
+  /** For example `<to>/FashionMNIST/raw`. */
   folder: string;
   files: DownloadedFile[];
 }
 
-/** A server that asks for a longer wait is given up. */
+/** A mirror that asks for a longer wait is given up. */
 const MAX_WAIT_SECONDS = 60;
 
 /**
- * Downloads the missing files of a data set. Files whose size and MD5 are right are kept; wrong ones are
- * renamed to `<name>.wrong`.
+ * Downloads the missing files of a data set. Keeps files whose size and MD5 are right, and renames wrong ones to
+ * `<name>.wrong`.
  *
- * Throws InputError if no mirror delivers a file, with the reason for each mirror, or if the folder cannot be
- * written. Rejects if `signal` is aborted.
+ * Throws InputError if a file cannot be downloaded from any mirror, with the reason for each mirror, or if the
+ * folder cannot be written. Rejects if `signal` is aborted.
  */
 export async function downloadDataset(
   dataset: DatasetName | DataSource,
@@ -71,7 +70,7 @@ export async function downloadDataset(
   for (const file of source.files) {
     let status: DownloadedFile['status'] = 'present';
     if (missing.includes(file)) {
-      // Look again: another process may have downloaded it by now.
+      // Check again: another process may have downloaded it by now.
       if (!isPresent(folder, file, notice)) {
         status = await downloadFile(folder, file, mirrors, options, report);
       }
@@ -83,7 +82,8 @@ export async function downloadDataset(
   return { folder, files };
 }
 
-function mirrorsOf(addresses: string[]): URL[] {
+/** The addresses without duplicates, each ending with a slash. */
+function mirrorsOf(addresses: string[]): string[] {
   const urls = addresses.map((address) => {
     const url = URL.canParse(address) ? new URL(address) : undefined;
     if (!url || !/^https?:$/.test(url.protocol) || url.username || url.search || url.hash) {
@@ -93,7 +93,7 @@ function mirrorsOf(addresses: string[]): URL[] {
     }
     return url.href.replace(/\/*$/, '/');
   });
-  return [...new Set(urls)].map((url) => new URL(url));
+  return [...new Set(urls)];
 }
 
 type Report = (file: SourceFile, length: number) => void;
@@ -103,7 +103,7 @@ function meter(label: string, missing: SourceFile[], onProgress?: ProgressListen
   const startTime = performance.now();
   const lengths = new Map<SourceFile, { old: number; now: number }>();
   return (file, now) => {
-    // Bytes of an earlier run do not count: they would distort the speed and the remaining time.
+    // Do not count the bytes of an earlier run: they would distort the speed and the remaining time.
     lengths.set(file, { old: Math.min(lengths.get(file)?.old ?? now, now), now });
     let [done, total] = [0, 0];
     for (const each of missing) {
@@ -115,7 +115,7 @@ function meter(label: string, missing: SourceFile[], onProgress?: ProgressListen
     const totalMB = Math.ceil(total / 1e5) / 10;
     onProgress?.({
       label,
-      // Round down, so that only the end looks like the end.
+      // Round down, so that it reaches the total only at the end.
       done: done < total ? Math.floor(done / 1e5) / 10 : totalMB,
       total: totalMB,
       unit: 'MB',
@@ -129,7 +129,7 @@ function meter(label: string, missing: SourceFile[], onProgress?: ProgressListen
 async function downloadFile(
   folder: string,
   file: SourceFile,
-  mirrors: URL[],
+  mirrors: string[],
   options: DownloadOptions,
   report: Report,
 ): Promise<'downloaded' | 'resumed'> {
@@ -145,7 +145,7 @@ async function downloadFile(
         part.commit();
         return part.isResumed ? 'resumed' : 'downloaded';
       }
-      reasons.push(`${mirror.href}: ${reason}`);
+      reasons.push(`${mirror}: ${reason}`);
     }
     throw new InputError(
       `${path.join(folder, file.name)}: no mirror delivered it (${reasons.join('; ')}). Try again later, pass ` +
@@ -160,7 +160,7 @@ async function downloadFile(
 /** Completes `part` from one mirror. Returns why that failed, or undefined if size and MD5 are right. */
 async function tryMirror(
   part: Part,
-  mirror: URL,
+  mirror: string,
   options: DownloadOptions,
   onBytes: () => void,
 ): Promise<string | undefined> {
@@ -177,7 +177,7 @@ async function tryMirror(
       if (md5 === want.md5) return undefined;
       const { isMixed } = part;
       part.clear();
-      // If an earlier run or another mirror brought some of the bytes, those may be the wrong ones: start over.
+      // The wrong bytes may come from an earlier run or another mirror: then start over.
       if (!isMixed) return `MD5 ${md5}, want ${want.md5}`;
     } catch (error) {
       if (!(error instanceof FetchError)) throw error;
@@ -196,7 +196,7 @@ async function tryMirror(
   }
 }
 
-/** Whether the right file is there. A wrong one is renamed, so that nothing reads it. */
+/** Whether the right file exists. A wrong one is renamed, so that nothing reads it. */
 function isPresent(folder: string, file: SourceFile, notice: (line: string) => void): boolean {
   const target = path.join(folder, file.name);
   const aside = `${target}.wrong`;
@@ -223,7 +223,7 @@ function problemOf(file: string, want: SourceFile): string | undefined {
   return md5 === want.md5 ? undefined : `MD5 ${md5}, want ${want.md5}`;
 }
 
-/** `loadDataset` prefers an unpacked file to the packed one. It is renamed if the contents differ. */
+/** Renames an unpacked file that differs from the packed one, because `loadDataset` would prefer it. */
 function checkUnpacked(packed: string, notice: (line: string) => void): void {
   const plain = packed.replace(/\.gz$/, '');
   if (plain === packed || !fs.existsSync(plain)) return;

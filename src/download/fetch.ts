@@ -1,7 +1,4 @@
-/**
- * One attempt to get one file over HTTP: redirects, ranges, time-outs, and a short reason if it fails.
- * `download.ts` decides what to do next.
- */
+/** One attempt to download one file over HTTP. If it fails, the error is a short reason. `download.ts` retries. */
 import http from 'node:http';
 import type { Dispatcher } from 'undici';
 import { InputError, messageOf } from '../errors';
@@ -13,7 +10,7 @@ export class FetchError extends Error {
   override name = 'FetchError';
   constructor(
     message: string,
-    /** Undefined if another attempt is pointless, else the seconds that the server asks to wait, or 0. */
+    /** The seconds that the server asks to wait, or 0. Undefined if another attempt is pointless. */
     readonly retryAfter?: number,
   ) {
     super(message);
@@ -29,21 +26,35 @@ export interface FetchOptions {
 
 const MAX_REDIRECTS = 5;
 const MIN_BYTES_PER_SECOND = 1024;
+const HTML = 'HTML instead of data (a login or error page?)';
 
 /**
  * Appends the missing bytes to `part`, or starts over if the server cannot continue the file. On return the part
- * has the right size. After an error it keeps what arrived.
+ * has the right size. After an error it keeps the bytes that arrived.
  *
  * Throws FetchError, the InputErrors of `part`, and the signal's reason if it is aborted.
  */
 export async function fetchInto(part: Part, address: URL, options: FetchOptions): Promise<void> {
   const { stallSeconds, signal, onBytes } = options;
   const { bytes } = part.want;
-  const agent = await openAgent();
   const watch = watchStall(stallSeconds);
+  const agent = await openAgent();
   try {
-    const either = AbortSignal.any(signal ? [signal, watch.signal] : [watch.signal]);
-    const response = await get(agent, address, part.length, either);
+    // Not `fetch`: it would unpack a .gz file that the server declares as compressed.
+    const response = await agent.request({
+      method: 'GET',
+      origin: address.origin,
+      path: address.pathname + address.search,
+      signal: AbortSignal.any(signal ? [signal, watch.signal] : [watch.signal]),
+      headers: {
+        // Size and MD5 are those of the file, not of a compressed transfer.
+        'accept-encoding': 'identity',
+        'user-agent': 'alexnet-mnist-typescript',
+        ...(part.length > 0 && { range: `bytes=${part.length}-` }),
+      },
+    });
+    // A body that nobody reads fails when the agent is destroyed.
+    response.body.on('error', () => {});
     checkHead(response, part);
     let continues = response.statusCode === 206;
     for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
@@ -73,13 +84,13 @@ export async function fetchInto(part: Part, address: URL, options: FetchOptions)
   }
 }
 
-/** Connections, through the proxy that the environment names, if any. */
+/** Follows redirects, and uses the proxy from the environment, if any. */
 async function openAgent(): Promise<Dispatcher> {
-  // Slow to load, and most programs never download.
-  const { Agent, Pool, ProxyAgent } = await import('undici');
+  // Loads slowly, and most programs never download.
+  const { Agent, interceptors, Pool, ProxyAgent } = await import('undici');
   // watchStall does the timing.
   const timing = { headersTimeout: 0, bodyTimeout: 0, connectTimeout: 0 };
-  return new Agent({
+  const agent = new Agent({
     ...timing,
     factory(origin, options) {
       const uri = proxyFor(new URL(origin), process.env);
@@ -88,44 +99,8 @@ async function openAgent(): Promise<Dispatcher> {
         : new Pool(origin, options);
     },
   });
+  return agent.compose(interceptors.redirect({ maxRedirections: MAX_REDIRECTS }));
 }
-
-/** The first response that is not a redirect. */
-async function get(
-  agent: Dispatcher,
-  address: URL,
-  start: number,
-  signal: AbortSignal,
-): Promise<Dispatcher.ResponseData> {
-  let url = address;
-  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const response = await agent.request({
-      method: 'GET',
-      origin: url.origin,
-      path: url.pathname + url.search,
-      signal,
-      headers: {
-        // Size and MD5 are those of the file, not of a compressed transfer.
-        'accept-encoding': 'identity',
-        'user-agent': 'alexnet-mnist-typescript',
-        ...(start > 0 ? { range: `bytes=${start}-` } : {}),
-      },
-    });
-    // A body that nobody reads fails when the agent is destroyed.
-    response.body.on('error', () => {});
-    const { statusCode: status, headers } = response;
-    if (![301, 302, 303, 307, 308].includes(status)) return response;
-    const { location } = headers;
-    if (typeof location !== 'string') throw new FetchError(`${status} without a location`);
-    if (!URL.canParse(location, url.href) || !/^https?:/.test(new URL(location, url).protocol)) {
-      throw new FetchError(`${status} to an address that is not http or https`);
-    }
-    url = new URL(location, url);
-  }
-  throw new FetchError(`more than ${MAX_REDIRECTS} redirects`);
-}
-
-const HTML = 'HTML instead of data (a login or error page?)';
 
 /** Throws FetchError unless status and headers announce the bytes that `part` lacks, or the whole file. */
 function checkHead(response: Dispatcher.ResponseData, part: Part): void {
@@ -138,9 +113,13 @@ function checkHead(response: Dispatcher.ResponseData, part: Part): void {
   }
   if (status !== 200 && status !== 206) {
     const isTemporary = status >= 500 || status === 408 || status === 429;
+    const isRedirect = status >= 300 && status < 400;
+    // Not the server's own text: it could contain anything.
+    const text = isRedirect
+      ? `without a location, or after ${MAX_REDIRECTS} redirects`
+      : (http.STATUS_CODES[status] ?? '');
     throw new FetchError(
-      // Not the server's own text: it could contain anything.
-      `${status} ${http.STATUS_CODES[status] ?? ''}`.trim(),
+      `${status} ${text}`.trim(),
       isTemporary ? secondsOf(headers['retry-after']) : undefined,
     );
   }
@@ -156,9 +135,9 @@ function checkHead(response: Dispatcher.ResponseData, part: Part): void {
       );
     }
   }
-  const length = Number(headers['content-length'] ?? Number.NaN);
+  const length = headers['content-length'];
   const want = status === 206 ? bytes - start : bytes;
-  if (!Number.isNaN(length) && length !== want) {
+  if (length !== undefined && Number(length) !== want) {
     throw new FetchError(`Content-Length ${length}, want ${want}`);
   }
 }
@@ -170,7 +149,7 @@ function checkStart(chunk: Uint8Array, address: URL): void {
   throw new FetchError(isHtml ? HTML : 'not a gzip file');
 }
 
-/** The value of Retry-After, a number or a date, in seconds; 0 without one. */
+/** The value of Retry-After, a number or a date, in seconds; 0 if there is none. */
 function secondsOf(header: string | string[] | undefined): number {
   const text = String(header);
   const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000;
@@ -218,7 +197,7 @@ function explain(error: unknown, address: URL, part: Part): FetchError {
   const code = String((first as { code?: unknown }).code ?? '');
   if (LASTING[code]) return new FetchError(LASTING[code] + through);
   if (['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(code)) return cutOff(part);
-  const isLasting = /CERT|ALTNAME|SELF_SIGNED|VERIFY|INVALID_ARG/.test(code);
+  const isLasting = /CERT|ALTNAME|SELF_SIGNED|VERIFY|INVALID/.test(code);
   const firstLine = messageOf(first).split('\n')[0].slice(0, 200);
   return new FetchError((firstLine || code) + through, isLasting ? undefined : 0);
 }

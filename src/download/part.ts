@@ -1,4 +1,4 @@
-/** A file while it is being downloaded. */
+/** A file that is being downloaded. */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -7,14 +7,14 @@ import { InputError, messageOf } from '../errors';
 import { flush, hashOf, hashOfFile, isAlive } from '../files';
 import type { SourceFile } from './sources';
 
-/** Identifies this machine. In a shared folder, the process IDs of other machines mean nothing. */
+/** Identifies this machine. The folder may be shared, and process IDs of other machines mean nothing here. */
 const HOST = hashOf('sha256', Buffer.from(os.hostname())).slice(0, 8);
 
 /**
- * `<target>.<machine>-<process>-….part`. No other process writes to it. What an earlier run left is copied
- * into it, so that a process wrongly believed dead cannot damage the file.
+ * The file `<target>.<machine>-<process>-….part`. No other process writes to it. The bytes of an earlier run are
+ * copied into it, so a process that still runs after all cannot damage it.
  *
- * All methods throw InputError if the disk is full, read-only and so on.
+ * All methods throw InputError if the file cannot be written.
  */
 export class Part {
   length = 0;
@@ -37,7 +37,7 @@ export class Part {
         if (this.length === 0 && size <= want.bytes) this.append(fs.readFileSync(file));
         fs.rmSync(file, { force: true });
       } catch {
-        // Another process took it, or the disk is full: start from zero.
+        // Another process took it, or the disk is full: start from the beginning.
       }
     }
     this.isResumed = this.length > 0;
@@ -68,18 +68,18 @@ export class Part {
     });
   }
 
-  /** Leaves the bytes to the next run. */
+  /** Leaves the bytes for the next run. */
   release(): void {
     try {
       if (this.length > 0) fs.renameSync(this.file, `${this.target}.part`);
       else fs.rmSync(this.file);
     } catch {
-      // The folder is gone or read-only. The error that ended the download is the one to report.
+      // The folder is gone or read-only. The caller reports the error that ended the download.
     }
   }
 }
 
-/** The `.part` files of a target that no process is writing, the largest first. */
+/** The `.part` files of a target that no living process writes, largest first. */
 function leftovers(target: string): { file: string; size: number }[] {
   const folder = path.dirname(target);
   const prefix = `${path.basename(target)}.`;
@@ -95,7 +95,7 @@ function leftovers(target: string): { file: string; size: number }[] {
     .sort((a, b) => b.size - a.size);
 }
 
-/** Turns the errors of `action` into an InputError that names the file. */
+/** Converts an error of `action` to an InputError that names the file. */
 export function onDisk<T>(file: string, action: () => T): T {
   try {
     return action();

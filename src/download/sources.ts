@@ -6,9 +6,9 @@
 import { InputError } from '../errors';
 
 export interface DataSource {
-  /** `Fashion-MNIST` */
+  /** For example `Fashion-MNIST`. */
   readonly name: string;
-  /** The folder in torchvision's layout: the files go to `<to>/<folder>/raw`. */
+  /** The name in torchvision's layout: the files go to `<to>/<folder>/raw`. */
   readonly folder: string;
   /** Addresses of folders with all the files, tried in this order. */
   readonly mirrors: readonly string[];
@@ -72,7 +72,7 @@ export const SOURCES: Readonly<Record<DatasetName, DataSource>> = {
 
 export const DATASET_NAMES = Object.keys(SOURCES) as DatasetName[];
 
-/** Throws InputError if there is no data set of that name. */
+/** Throws InputError if there is no such data set. */
 export function sourceOf(dataset: string): DataSource {
   if (!Object.hasOwn(SOURCES, dataset)) {
     throw new InputError(`data set is '${dataset}', want ${DATASET_NAMES.join(', ')}`);

@@ -1,4 +1,4 @@
-/** Writes the page. Without TensorFlow, because scripts/tutorial.mjs writes the page too. */
+/** Writes the page. Does not import TensorFlow, because scripts/tutorial.mjs writes the page too. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
@@ -7,7 +7,7 @@ import { InputError, messageOf } from '../errors';
 const SOURCE = path.join(__dirname, 'page');
 const TFJS = path.resolve(__dirname, '../../node_modules/@tensorflow/tfjs/dist/tf.min.js');
 
-/** Writes the page, without a model, into `output`/draw. Returns that folder. */
+/** Writes the page, without a model, to `output`/draw and returns that folder. Throws InputError if it cannot. */
 export async function writePage(output: string): Promise<string> {
   const folder = path.join(output, 'draw');
   try {
@@ -15,7 +15,7 @@ export async function writePage(output: string): Promise<string> {
     for (const name of ['index.html', 'style.css']) {
       fs.copyFileSync(path.join(SOURCE, name), path.join(folder, name));
     }
-    // Not in the bundle: tfjs is already bundled and minified for browsers.
+    // tfjs is already bundled and minified for browsers.
     fs.copyFileSync(TFJS, path.join(folder, 'tf.min.js'));
     await build({
       entryPoints: ['page.ts', 'worker.ts'].map((name) => path.join(SOURCE, name)),

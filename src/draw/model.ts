@@ -11,7 +11,7 @@ const SOURCE = objectOf({ key: text });
 
 /**
  * Saves the model at `place` (anything that `loadModel` takes) in 8 bits as the folder `model` of the page.
- * Does nothing and returns false if it is already there. Throws InputError if `loadModel` or `saveModel` does.
+ * Returns false and does nothing if it is already there. Throws InputError as `loadModel` and `saveModel` do.
  */
 export async function exportModel(
   place: string,
@@ -19,10 +19,10 @@ export async function exportModel(
   onProgress?: ProgressListener,
 ): Promise<boolean> {
   const target = path.join(page, 'model');
-  // Names the model that was exported. Written last, so that half an export has none.
+  // Identifies the exported model. It is written last, so an interrupted export has none.
   const source = path.join(target, 'source.json');
   const key = keyOf(place);
-  if (readKey(source) === key) return false;
+  if (isExported(source, key)) return false;
   const model = await loadModel(place, { onProgress });
   try {
     await saveModel(model, target, { quantised: true });
@@ -33,7 +33,7 @@ export async function exportModel(
   return true;
 }
 
-/** Removes the page's model: one from another run would mislead. */
+/** Removes the page's model, so that the page does not use one from another run. */
 export function removeModel(page: string): void {
   const target = path.join(page, 'model');
   try {
@@ -48,30 +48,28 @@ export function holdsModel(folder: string): boolean {
   return filesOf(folder).some((file) => path.basename(file) === 'model.json');
 }
 
-/** Changes with the place, and when the files there change. */
+/** A hash of the place and of the size and time of its files. */
 function keyOf(place: string): string {
-  const states = filesOf(place).map((file) => {
-    const { size, mtimeMs } = fs.statSync(file);
-    return [file, size, mtimeMs];
-  });
+  const stats = filesOf(place).map((file) => ({ file, ...fs.statSync(file) }));
+  const states = stats.map(({ file, size, mtimeMs }) => [file, size, mtimeMs]);
   return hashOf('sha256', Buffer.from(JSON.stringify([path.resolve(place), states])));
 }
 
-/** The files of the model at `place`. */
+/** The files of the model at `place`: a weights file, a model folder or a run folder. */
 function filesOf(place: string): string[] {
-  if (!fs.existsSync(place)) return [];
-  if (!fs.statSync(place).isDirectory()) return [place];
+  const isFolder = (name: string) => fs.statSync(name, { throwIfNoEntry: false })?.isDirectory();
+  if (!isFolder(place)) return fs.existsSync(place) ? [place] : [];
   return [place, path.join(place, 'model')]
-    .filter((folder) => fs.existsSync(folder) && fs.statSync(folder).isDirectory())
+    .filter(isFolder)
     .flatMap((folder) => fs.readdirSync(folder).map((name) => path.join(folder, name)))
     .filter((file) => path.basename(file) === 'model.json' || file.endsWith('.bin'))
     .sort();
 }
 
-function readKey(file: string): string | undefined {
+function isExported(source: string, key: string): boolean {
   try {
-    return readJson(file, SOURCE).key;
+    return readJson(source, SOURCE).key === key;
   } catch {
-    return undefined;
+    return false;
   }
 }

@@ -1,4 +1,4 @@
-/** Serves a folder as a web site, to this machine only. */
+/** Serves a folder as a web site on this machine only. */
 import fs from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -17,14 +17,14 @@ const TYPES: Record<string, string> = {
 };
 
 export interface Site {
-  /** `http://127.0.0.1:8000/` */
+  /** For example `http://127.0.0.1:8000/`. */
   url: string;
   close(): Promise<void>;
 }
 
 /**
  * Serves the files in `folder`, and nothing outside it, on the loopback address. `port` 0 takes any free port.
- * Throws InputError if the port is in use or not permitted.
+ * Throws InputError if the port is in use or needs more rights.
  */
 export async function serve(folder: string, port: number): Promise<Site> {
   const root = fs.realpathSync.native(folder);
@@ -46,49 +46,44 @@ export async function serve(folder: string, port: number): Promise<Site> {
   };
 }
 
-function respond(root: string, request: http.IncomingMessage, response: http.ServerResponse): void {
+function respond(
+  root: string,
+  { method = '', url = '/' }: http.IncomingMessage,
+  response: http.ServerResponse,
+) {
   const end = (status: number, headers: http.OutgoingHttpHeaders = {}) => {
     response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers });
     response.end(`${http.STATUS_CODES[status]}\n`);
   };
-  const { method = '', url = '/' } = request;
-  if (method !== 'GET' && method !== 'HEAD') {
-    end(405, { Allow: 'GET, HEAD' });
-    return;
-  }
+  if (method !== 'GET' && method !== 'HEAD') return end(405, { Allow: 'GET, HEAD' });
   const [address] = url.split(/[?#]/);
-  const found = find(root, address);
-  const isFolder = found?.stat.isDirectory();
-  if (isFolder && !address.endsWith('/')) {
-    // Without the slash, the page's relative links would point to the folder above.
-    end(301, { Location: `./${path.posix.basename(address)}/` });
-    return;
+  let found = find(root, address);
+  if (found?.stat.isDirectory()) {
+    // Without the slash, the page's relative links would point to the parent folder.
+    if (!address.endsWith('/')) return end(301, { Location: `./${path.posix.basename(address)}/` });
+    found = find(root, `${address}index.html`);
   }
-  const page = isFolder ? find(root, `${address}index.html`) : found;
-  // Only files: a named pipe would block.
-  if (!page?.stat.isFile()) {
-    end(404);
-    return;
-  }
+  // Only regular files: reading a named pipe would block.
+  if (!found?.stat.isFile()) return end(404);
   response.writeHead(200, {
-    'Content-Type': TYPES[path.extname(page.file).toLowerCase()] ?? 'application/octet-stream',
-    'Content-Length': page.stat.size,
+    'Content-Type': TYPES[path.extname(found.file).toLowerCase()] ?? 'application/octet-stream',
+    'Content-Length': found.stat.size,
     'Cache-Control': 'no-store', // the next model has the same address
     'X-Content-Type-Options': 'nosniff',
   });
   if (method === 'HEAD') response.end();
-  // On an error, `pipeline` closes the connection. That is all we can do after the header.
-  else pipeline(fs.createReadStream(page.file), response, () => {});
+  // On an error, `pipeline` closes the connection. Nothing more can be done after the header.
+  else pipeline(fs.createReadStream(found.file), response, () => {});
 }
 
-/** The file or folder at `address`. Undefined if there is none, or if it lies outside `root`. */
+/** The file or folder at `address`. Undefined if there is none or it is outside `root`. */
 function find(root: string, address: string): { file: string; stat: fs.Stats } | undefined {
   try {
-    // Follows symbolic links, so that none leads out of the folder.
+    // The real path: a symbolic link must not lead out of the folder.
     const file = fs.realpathSync.native(path.join(root, decodeURIComponent(address)));
     const isInside = file === root || file.startsWith(root + path.sep);
     return isInside ? { file, stat: fs.statSync(file) } : undefined;
   } catch {
-    return undefined; // not there, a file used as a folder, a zero byte, a broken escape
+    return undefined; // missing, below a file, or not a valid path
   }
 }

@@ -1,4 +1,4 @@
-/** What is inside a network: the filters of a convolution, and the feature maps of each one for an image. */
+/** Pictures of what is inside a network: the filters of a convolution, and its feature maps for one image. */
 import { toInput } from '../data/index';
 import { InputError } from '../errors';
 import type { GreyImage } from '../image/index';
@@ -6,9 +6,9 @@ import { inputSizeOf } from '../model/index';
 import { tf } from '../tf/index';
 
 /**
- * The filters of a convolution with one input channel, as pictures [kernel, kernel]. Weight 0 is middle grey;
- * the weight with the largest absolute value is black or white. Throws InputError if there is no such layer,
- * or it has more input channels.
+ * The filters of a convolution with one input channel, as pictures [kernel, kernel]. A weight of 0 is middle
+ * grey; the weight with the largest absolute value is black or white. Throws InputError if there is no such
+ * layer or it has more than one input channel.
  */
 export function filterImages(model: tf.LayersModel, layer = 'conv1'): GreyImage[] {
   const conv = convolutions(model).find(({ name }) => name === layer);
@@ -16,7 +16,7 @@ export function filterImages(model: tf.LayersModel, layer = 'conv1'): GreyImage[
   const kernel = conv.getWeights()[0];
   const [height, width, channels, filters] = kernel.shape as number[];
   if (channels !== 1) {
-    throw new InputError(`the filters of ${layer} have ${channels} channels, a picture has one`);
+    throw new InputError(`the filters of ${layer} have ${channels} channels, want 1`);
   }
   const weights = kernel.dataSync<'float32'>();
   const largest = weights.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0) || 1;
@@ -25,18 +25,18 @@ export function filterImages(model: tf.LayersModel, layer = 'conv1'): GreyImage[
   );
 }
 
-/** The output of a convolution for one image. */
+/** The output of one convolution for one image. */
 export interface FeatureMaps {
   layer: string;
-  /** The strongest channels, each [height, width]: its largest value is white, 0 is black. */
+  /** The strongest channels, each [height, width]. 0 is black, the channel's largest value is white. */
   maps: GreyImage[];
-  /** How many channels the layer has. */
+  /** Number of channels of the layer. */
   channels: number;
 }
 
 /**
- * The output of each convolution, after its ReLU, for one grey, square image. Contains the `count` channels
- * with the largest values, strongest first. Throws InputError if the model has no convolution.
+ * The output of each convolution, after its ReLU, for one grey, square image: the `count` channels with the
+ * largest values, strongest first. Throws InputError if the model has no convolution.
  */
 export function featureMaps(model: tf.LayersModel, image: GreyImage, count = 12): FeatureMaps[] {
   const layers = convolutions(model);

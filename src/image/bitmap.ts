@@ -1,11 +1,11 @@
-/** Pictures in colour and in grey. */
+/** Pictures in colour and their conversion to grey. */
 import { InputError } from '../errors';
 import type { Plane } from './raster';
 
-/** The largest picture we decode: a phone's 24 megapixels, which take 100 MB, and a little more. */
+/** The largest picture we decode. A phone's 24 megapixels take 100 MB. */
 export const MAX_PIXELS = 25_000_000;
 
-/** A picture in colour, as a canvas and jimp store it. */
+/** A picture in colour, in the layout of a canvas and of jimp. */
 export interface Bitmap {
   /** [height, width, 4]: red, green, blue, alpha. */
   data: ArrayLike<number>;
@@ -25,7 +25,7 @@ export function greyImage(bitmap: Bitmap): GreyImage {
   return toImage(grey(bitmap));
 }
 
-/** ITU-R 601 luma, as PIL's mode `L`. Where the picture is transparent, `paper` shows. */
+/** ITU-R 601 luma, as in PIL's mode `L`. `paper` shows through where the picture is transparent. */
 export function grey({ data, width, height }: Bitmap, paper = 255): Plane {
   if (!(width >= 1 && height >= 1 && data.length === 4 * width * height)) {
     throw new InputError(

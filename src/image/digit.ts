@@ -1,5 +1,5 @@
 /**
- * Turns a picture of a digit into 28×28 pixels the way MNIST was made, in steps that can be shown.
+ * Turns a picture of a digit into 28×28 pixels the way MNIST was made. Returns every step, so that it can be shown.
  *
  * MNIST's page (LeCun, Cortes, Burges): "The original black and white (bilevel) images from NIST were size
  * normalized to fit in a 20x20 pixel box while preserving their aspect ratio. The resulting images contain
@@ -7,7 +7,7 @@
  * centered in a 28x28 image by computing the center of mass of the pixels, and translating the image so as
  * to position this point at the center of the 28x28 field."
  *
- * NIST's scans were already black and white. A photo is not: the steps before the box make it nearly so.
+ * NIST's scans were already black and white. A photo is not; the steps before the box make it nearly so.
  */
 import { InputError } from '../errors';
 import { type Bitmap, type GreyImage, grey, toImage } from './bitmap';
@@ -25,7 +25,7 @@ import {
   resizeByArea,
 } from './raster';
 
-/** The picture after a step. */
+/** The picture after one step. */
 export interface DigitStep extends GreyImage {
   name: string;
 }
@@ -33,14 +33,14 @@ export interface DigitStep extends GreyImage {
 /** Side of MNIST's images, and of the box that the digit fills. */
 const SIZE = 28;
 const BOX = 20;
-/** Larger pictures are reduced first: the digit stays legible, and noise averages out. */
+/** Larger pictures are reduced to this longer side first. The digit stays legible, and noise averages out. */
 const WORK_SIDE = 512;
-/** Smallest stroke width in the box, in pixels. Three in four of MNIST's digits have it. */
+/** Minimum stroke width in the box, in pixels. Three in four of MNIST's digits reach it. */
 const MIN_STROKE = 1.65;
 
 /**
- * The steps from `bitmap` to MNIST's form. The last one's pixels [28, 28] are the input for a network.
- * An opaque, grey 28×28 picture with a dark border already has that form: it is the only step.
+ * The steps from `bitmap` to MNIST's form. The pixels [28, 28] of the last one are the input for a network.
+ * An opaque, grey 28×28 picture with a dark border already has that form and is the only step.
  *
  * Throws InputError if there is no digit, or if `data` is not 4 · width · height long.
  */
@@ -77,7 +77,7 @@ function hasMnistForm(bitmap: Bitmap): boolean {
   return mean(border(grey(bitmap))) < 64;
 }
 
-/** Grey on white paper, or on black if everything is white. */
+/** Grey on white paper, or on black paper if everything would be white. */
 function visibleGrey(bitmap: Bitmap): Plane {
   const onWhite = grey(bitmap);
   return onWhite.values.every((value) => value > 255 - MIN_CONTRAST) ? grey(bitmap, 0) : onWhite;
@@ -88,11 +88,11 @@ function cropToInk(ink: Plane): Plane {
   return crop(ink, left, top, right - left, bottom - top);
 }
 
-/** Widens the strokes of a thin pen, which would be too faint in the box, to what is usual in MNIST. */
+/** Widens the strokes of a thin pen to what is usual in MNIST. They would be too faint in the box. */
 function thicken(digit: Plane): Plane {
   const { width, height } = digit;
   const side = Math.max(width, height);
-  // Blurred, because noise and the grain of chalk have edges too. The margin saves checks at the border.
+  // Blur first, because noise and the grain of chalk have edges too. The margin saves checks at the border.
   const { values } = crop(blur(digit, Math.round(side / 80)), -1, -1, width + 2, height + 2);
   const isPaper = (i: number) => values[i] <= 127;
   let [area, edges] = [0, 0];
@@ -102,7 +102,7 @@ function thicken(digit: Plane): Plane {
     edges += [i - 1, i + 1, i - width - 2, i + width + 2].filter(isPaper).length;
   }
   const stroke = (2 * area) / Math.max(1, edges);
-  // With r more pixels on each side, the digit has side + 2 r, and the box makes BOX of them.
+  // r more pixels on each side make the digit side + 2 r pixels long. The box then scales it to BOX.
   const radius = (MIN_STROKE * side - BOX * stroke) / (2 * (BOX - MIN_STROKE));
   if (radius < 0.25) return digit;
   const margin = Math.round(radius);
@@ -115,7 +115,7 @@ function fitBox(digit: Plane): Plane {
   return resizeByArea(digit, fit(digit.width), fit(digit.height));
 }
 
-/** Moves the centre of mass by whole pixels to the middle, as in MNIST: from 14.0 up to 15.0. */
+/** Moves the centre of mass to the middle by whole pixels. As in MNIST, it ends up between 14.0 and 15.0. */
 function centre(box: Plane): Plane {
   let [mass, sumX, sumY] = [0, 0, 0];
   box.values.forEach((value, i) => {

@@ -2,9 +2,9 @@
 import { InputError } from '../errors';
 import {
   blur,
-  type Component,
   components,
   isOnBorder,
+  litBox,
   mapPlane,
   mean,
   otsu,
@@ -18,15 +18,15 @@ export const MIN_CONTRAST = 20;
 export const MIN_SIDE = 6;
 /** Smallest longer side of a digit, as a share of the picture's. */
 const MIN_DIGIT = 0.03;
-/** Smaller parts are specks. A share of the largest part's pixels. */
+/** Parts with fewer pixels are specks. A share of the largest part's pixels. */
 const MIN_PART = 0.04;
-/** Contrast of ink, in standard deviations of the paper. Splitting noise in two gives 2.7 to 3.5. */
+/** Minimum contrast of ink, in standard deviations of the paper. Noise alone, split in two, gives 2.7 to 3.5. */
 const MIN_SEPARATION = 4.5;
-/** Contrast of ink, in medians of the difference between a pixel and its neighbours. Noise has 3. */
+/** Minimum contrast of ink, in medians of the difference between a pixel and its neighbours. Noise has 3. */
 const MIN_GRAINS = 5;
 
 /**
- * Makes paper black and the middle of strokes white. Removes specks, and what touches the border.
+ * Makes the paper black and the middle of the strokes white. Removes specks, and parts that touch the border.
  * Throws InputError if no digit remains.
  */
 export function inkOf(even: Plane): Plane {
@@ -38,7 +38,7 @@ export function inkOf(even: Plane): Plane {
   const paperMean = mean(paper);
   const contrast = mean(strokes) - paperMean;
   const noise = Math.sqrt(mean(paper.map((value) => (value - paperMean) ** 2)));
-  // Fine noise is in every pixel, strokes are in few.
+  // Fine noise is in every pixel, strokes are in a few: the median measures the noise.
   const differences = even.values.map((value, i) => Math.abs(value - fine.values[i]));
   const wanted = Math.max(
     MIN_CONTRAST,
@@ -52,33 +52,36 @@ export function inkOf(even: Plane): Plane {
   const inked = even.values.filter((value) => value > threshold);
   const high = Math.max(low + 1, quantile(inked, 0.75));
   const parts = components(mapPlane(smooth, (value) => (value > low ? 1 : 0)));
-  const bold = parts.filter(({ pixels }) => pixels.some((i) => smooth.values[i] > threshold));
+  const bold = parts.filter((part) => part.some((i) => smooth.values[i] > threshold));
   const values = new Float32Array(even.values.length);
-  for (const { pixels } of digitParts(bold, even)) {
-    for (const i of pixels) {
-      values[i] = 255 * Math.min(1, Math.max(0, (even.values[i] - paperMean) / (high - paperMean)));
-    }
+  for (const i of digitPixels(bold, even)) {
+    values[i] = 255 * Math.min(1, Math.max(0, (even.values[i] - paperMean) / (high - paperMean)));
   }
   return { ...even, values };
 }
 
-/** Keeps the bar of a 5. Drops specks; drops frames, table edges and ruled lines unless little else remains. */
-function digitParts(parts: Component[], { width, height }: Plane): Component[] {
-  const touchesBorder = ({ left, top, right, bottom }: Component) =>
-    left === 0 || top === 0 || right === width || bottom === height;
-  const largest = (list: Component[]) => Math.max(0, ...list.map(({ pixels }) => pixels.length));
-  const inside = parts.filter((part) => !touchesBorder(part));
-  const outside = parts.filter(touchesBorder);
+/**
+ * The pixels of the parts that belong to the digit: the bar of a 5 does, specks do not. Frames, table edges and
+ * ruled lines do not either, unless little else remains.
+ */
+function digitPixels(parts: number[][], { values, width, height }: Plane): number[] {
+  const isOutermost = (i: number) => isOnBorder(i, width, height);
+  const inside = parts.filter((part) => !part.some(isOutermost));
+  const outside = parts.filter((part) => part.some(isOutermost));
+  const largest = (list: number[][]) => Math.max(0, ...list.map(({ length }) => length));
   const digit = largest(inside) * 4 >= largest(outside) ? inside : outside;
   const smallest = MIN_PART * largest(digit);
-  const kept = digit.filter(({ pixels }) => pixels.length >= smallest);
-  const rim = kept.flatMap(({ pixels }) => pixels.filter((i) => isOnBorder(i, width, height)));
-  if (rim.length > width + height) throw new InputError('no digit found: only a frame');
-  const extent = (start: 'left' | 'top', end: 'right' | 'bottom') =>
-    Math.max(...kept.map((part) => part[end])) - Math.min(...kept.map((part) => part[start]));
-  const side = Math.max(extent('left', 'right'), extent('top', 'bottom'));
-  if (side < Math.max(MIN_SIDE, MIN_DIGIT * Math.max(width, height))) {
+  const pixels = digit.filter(({ length }) => length >= smallest).flat();
+  if (pixels.filter(isOutermost).length > width + height) {
+    throw new InputError('no digit found: only a frame');
+  }
+  const mask = new Uint8Array(values.length);
+  for (const i of pixels) mask[i] = 1;
+  const { left, top, right, bottom } = litBox(mask, width, height);
+  if (
+    Math.max(right - left, bottom - top) < Math.max(MIN_SIDE, MIN_DIGIT * Math.max(width, height))
+  ) {
     throw new InputError('no digit found: only specks');
   }
-  return kept;
+  return pixels;
 }

@@ -1,4 +1,4 @@
-/** Tells dark ink from light ink, and removes shadows. */
+/** Tells dark ink from light ink and removes shadows. */
 import {
   blur,
   border,
@@ -12,7 +12,7 @@ import {
   resizeByArea,
 } from './raster';
 
-/** The brightness of the paper is estimated on a picture of this size. */
+/** Longer side of the reduced picture on which the brightness of the paper is estimated. */
 const LIGHT_SIDE = 64;
 
 /** Shrinks `plane` until its longer side is `side`. Smaller planes stay as they are. */
@@ -27,15 +27,15 @@ export function invert(plane: Plane): Plane {
   return mapPlane(plane, (value) => 255 - value);
 }
 
-/** `plane` at the size at which its paper is estimated. */
+/** Reduces `plane` for the estimate of its paper. */
 function smallOf(plane: Plane): Plane {
   return blur(reduce(plane, LIGHT_SIDE), 1);
 }
 
-/** The paper behind light ink: everything narrow is removed, and `margin` pixels around it. */
+/** The paper behind light ink: removes everything narrow, and `margin` pixels around it. */
 function background(plane: Plane, margin = 0): Plane {
   const small = smallOf(plane);
-  // A third of the picture is wider than any stroke, and narrower than most shadows.
+  // A third of the picture is wider than any stroke and narrower than most shadows.
   const radius = Math.max(1, Math.round(Math.max(small.width, small.height) / 6));
   const paper = grow(erode(extend(small, radius), radius), radius + margin);
   return blur(crop(paper, radius, radius, small.width, small.height), 2);
@@ -43,7 +43,7 @@ function background(plane: Plane, margin = 0): Plane {
 
 /**
  * Tries both. Removing the ink leaves smooth paper that matches the border; removing the paper leaves a blot.
- * (A mean or a median cannot tell ink in the sun from paper in the shade.)
+ * A mean or a median could not tell ink in the sun from paper in the shade.
  */
 export function isDarkOnLight(picture: Plane): boolean {
   const inverted = invert(picture);
@@ -66,11 +66,11 @@ function roughness(paper: Plane, picture: Plane): number {
 }
 
 /**
- * Turns light ink on any paper into light ink on black. A pixel becomes its way from paper to white, as a
- * share, so that ink in the shade counts as much.
+ * Turns light ink on any paper into light ink on black. Each pixel is scaled to the range from paper to white,
+ * so ink in the shade counts as much as ink in the light.
  */
 export function evenLight(light: Plane): Plane {
-  // The margin is as wide as the blurs, so the edge of a shadow does not become a line.
+  // The margin is as wide as the blurs, so the edge of a shadow does not turn into a line.
   const small = background(light, 4);
   const cell = Math.ceil(light.width / small.width);
   const paper = blur(resizeByArea(small, light.width, light.height), cell);

@@ -1,4 +1,4 @@
-/** Image processing on planes of numbers, for `digit.ts`. Functions return a new plane and keep the old one. */
+/** Image processing on planes of numbers, for `digit.ts`. The functions return a new plane and do not change theirs. */
 
 export interface Plane {
   /** [height, width] */
@@ -7,7 +7,7 @@ export interface Plane {
   height: number;
 }
 
-/** Part of an image. `right` and `bottom` are exclusive. */
+/** A rectangle in an image. `right` and `bottom` are exclusive. */
 export interface Box {
   left: number;
   top: number;
@@ -52,7 +52,7 @@ function resizeRows({ values, width, height }: Plane, to: number): Plane {
   return { values: result, width: to, height };
 }
 
-/** The mean of the square of 2 · `radius` + 1 pixels around each pixel, as far as it lies in the picture. */
+/** Each pixel becomes the mean of the square of side 2 · `radius` + 1 around it, clipped to the picture. */
 export function blur(plane: Plane, radius: number): Plane {
   return inBothDirections(plane, ({ values, width, height }) => {
     const result = new Float32Array(values.length);
@@ -69,7 +69,7 @@ export function blur(plane: Plane, radius: number): Plane {
   });
 }
 
-/** The largest value of the square of 2 · `radius` + 1 pixels around each pixel. */
+/** Each pixel becomes the largest value of the square of side 2 · `radius` + 1 around it. */
 export function grow(plane: Plane, radius: number): Plane {
   return inBothDirections(plane, ({ values, width, height }) => {
     const result = new Float32Array(values.length);
@@ -85,13 +85,13 @@ export function grow(plane: Plane, radius: number): Plane {
   });
 }
 
-/** The smallest value of that square: narrower light strokes vanish, and `grow` does not bring them back. */
+/** Each pixel becomes the smallest value of that square. This removes narrower light strokes. */
 export function erode(plane: Plane, radius: number): Plane {
   const negative = (of: Plane) => mapPlane(of, (value) => -value);
   return negative(grow(negative(plane), radius));
 }
 
-/** Each pixel becomes the largest value within `radius`. The rim of that disc is soft, so any radius works. */
+/** Each pixel becomes the largest value within `radius`. The disc has a soft rim, so fractions work too. */
 export function growRound(plane: Plane, radius: number): Plane {
   const { values, width, height } = plane;
   const reach = Math.ceil(radius);
@@ -117,14 +117,14 @@ export function growRound(plane: Plane, radius: number): Plane {
   return { values: result, width, height };
 }
 
-/** Adds `by` pixels on each side that continue the picture: a slope goes on as a slope. */
+/** Adds `by` pixels on each side. They continue the picture: a gradient continues as a gradient. */
 export function extend(plane: Plane, by: number): Plane {
   return inBothDirections(plane, ({ values, width, height }) => {
     const wide = width + 2 * by;
     const result = new Float32Array(wide * height);
     for (let x = 0; x < wide; x++) {
       const edge = Math.min(width - 1, Math.max(0, x - by));
-      // As far inside the edge as x is outside. Within the picture, the pixel itself.
+      // As far inside the edge as x is outside. Inside the picture, the pixel itself.
       const twin = Math.min(width - 1, Math.max(0, 2 * edge - (x - by)));
       for (let y = 0; y < height; y++) {
         result[y * wide + x] = 2 * values[y * width + edge] - values[y * width + twin];
@@ -134,7 +134,7 @@ export function extend(plane: Plane, by: number): Plane {
   });
 }
 
-/** The part of `plane` that starts at (left, top). What lies outside `plane` is 0. */
+/** The part of a plane that starts at (left, top). Pixels outside the plane are 0. */
 export function crop(
   { values, width, height }: Plane,
   left: number,
@@ -151,7 +151,7 @@ export function crop(
   return { values: result, width: newWidth, height: newHeight };
 }
 
-/** The smallest box that holds all pixels that are not 0. */
+/** The smallest box around all pixels that are not 0. If there are none, it has a negative size. */
 export function litBox(values: ArrayLike<number>, width: number, height: number): Box {
   const box = { left: width, top: height, right: 0, bottom: 0 };
   for (let y = 0; y < height; y++) {
@@ -166,27 +166,17 @@ export function litBox(values: ArrayLike<number>, width: number, height: number)
   return box;
 }
 
-export interface Component extends Box {
-  /** Indices of its pixels. */
-  pixels: number[];
-}
-
-/** The 8-connected components of the pixels that are not 0. */
-export function components({ values, width, height }: Plane): Component[] {
+/** The 8-connected components of the pixels that are not 0, each as the indices of its pixels. */
+export function components({ values, width, height }: Plane): number[][] {
   const seen = new Uint8Array(values.length);
-  const found: Component[] = [];
+  const found: number[][] = [];
   for (let start = 0; start < values.length; start++) {
     if (values[start] === 0 || seen[start]) continue;
     const pixels = [start];
-    const part = { pixels, left: width, top: height, right: 0, bottom: 0 };
     seen[start] = 1;
     for (let next = 0; next < pixels.length; next++) {
       const x = pixels[next] % width;
       const y = (pixels[next] - x) / width;
-      if (x < part.left) part.left = x;
-      if (y < part.top) part.top = y;
-      if (x >= part.right) part.right = x + 1;
-      if (y >= part.bottom) part.bottom = y + 1;
       for (let v = y - 1; v <= y + 1; v++) {
         for (let u = x - 1; u <= x + 1; u++) {
           const i = v * width + u;
@@ -196,7 +186,7 @@ export function components({ values, width, height }: Plane): Component[] {
         }
       }
     }
-    found.push(part);
+    found.push(pixels);
   }
   return found;
 }
@@ -211,14 +201,14 @@ export function border({ values, width, height }: Plane): Float32Array {
   return values.filter((_, i) => isOnBorder(i, width, height));
 }
 
-/** The mean, and 0 of nothing. */
+/** The mean, or 0 if there are no values. */
 export function mean(values: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i];
   return sum / Math.max(1, values.length);
 }
 
-/** The value below which `share` of the values lie, to a quarter. `values` are 0 to 255. */
+/** The quantile of `values`, 0 to 255, rounded to a quarter. */
 export function quantile(values: Float32Array, share: number): number {
   const counts = histogram(values, 4);
   const wanted = Math.max(1, share * values.length);
@@ -227,7 +217,7 @@ export function quantile(values: Float32Array, share: number): number {
   return bin / 4;
 }
 
-/** The threshold that splits `values`, 0 to 255, into the two most different groups. (Otsu 1979) */
+/** The threshold that splits `values`, 0 to 255, into the two groups that differ most (Otsu 1979). */
 export function otsu(values: Float32Array): number {
   const counts = histogram(values, 1);
   const total = counts.reduce((sum, count, bin) => sum + count * bin, 0);
@@ -243,7 +233,7 @@ export function otsu(values: Float32Array): number {
   return threshold;
 }
 
-/** Counts of the values 0 to 255, with `bins` bins for each whole number. */
+/** Counts the values 0 to 255 with `bins` bins per unit. */
 function histogram(values: Float32Array, bins: number): number[] {
   const last = 255 * bins;
   const counts = new Array<number>(last + 1).fill(0);

@@ -1,9 +1,9 @@
 /**
  * Turns grey bytes into the network's input: torchvision's Resize, ToTensor and Normalize(0.5, 0.5).
  *
- * torchvision resizes with PIL, which computes with bytes: it interpolates along the rows and rounds, then
- * along the columns and rounds again, with weights in units of 2⁻²². This code does the same, so every byte
- * is equal. (Source: Pillow, src/libImaging/Resample.c.)
+ * torchvision resizes with PIL, which works in integers: it interpolates along the rows and rounds to bytes,
+ * then does the same along the columns. Its weights are multiples of 2⁻²². This code does the same, so every
+ * byte is equal. (Source: Pillow, src/libImaging/Resample.c.)
  */
 import { check, positiveInteger } from '../checks';
 import { InputError } from '../errors';
@@ -11,7 +11,7 @@ import { type Box, litBox } from './raster';
 
 const PRECISION_BITS = 22;
 const HALF = 1 << (PRECISION_BITS - 1);
-// jest makes the lookup `Math.imul` in a loop thirty times slower.
+// In jest, looking up `Math.imul` in a loop makes it thirty times slower.
 const { imul } = Math;
 
 /** Along one axis: target pixel i is a weighted sum of `taps` source pixels, starting at `first[i]`. */
@@ -32,7 +32,7 @@ export function resizeWeights(from: number, to: number): ResizeWeights {
   const rows: { begin: number; row: number[] }[] = [];
   for (let i = 0; i < to; i++) {
     const centre = (i + 0.5) * scale;
-    let begin = Math.max(0, Math.trunc(centre - support + 0.5));
+    const begin = Math.max(0, Math.trunc(centre - support + 0.5));
     const end = Math.min(from, Math.trunc(centre + support + 0.5));
     const triangle: number[] = [];
     for (let x = begin; x < end; x++) {
@@ -40,18 +40,14 @@ export function resizeWeights(from: number, to: number): ResizeWeights {
     }
     const sum = triangle.reduce((a, b) => a + b, 0);
     const row = triangle.map((weight) => Math.trunc(0.5 + (weight / sum) * 2 ** PRECISION_BITS));
-    while (row[0] === 0) {
-      row.shift();
-      begin++;
-    }
-    while (row[row.length - 1] === 0) row.pop();
-    rows.push({ begin, row });
+    const zeros = row.findIndex((weight) => weight !== 0); // zeros are only at the ends
+    rows.push({ begin: begin + zeros, row: row.filter((weight) => weight !== 0) });
   }
   const taps = Math.max(...rows.map(({ row }) => row.length));
   const first = new Int32Array(to);
   const weights = new Int32Array(to * taps);
   for (const [i, { begin, row }] of rows.entries()) {
-    // The last rows may have fewer taps: they start earlier, with weight 0.
+    // A row with fewer taps must not read past the end: it starts earlier, with weights of 0.
     first[i] = Math.min(begin, from - taps);
     weights.set(row, i * taps + begin - first[i]);
   }
@@ -63,7 +59,7 @@ export function resizeWeights(from: number, to: number): ResizeWeights {
  *
  * @param pixels [count, height, width]
  * @returns [count, size, size]
- * @throws InputError if `pixels` does not hold whole images
+ * @throws InputError if `pixels` does not contain whole images
  */
 export function resize(
   pixels: Uint8Array,
@@ -71,29 +67,26 @@ export function resize(
   width: number,
   size: number,
 ): Uint8Array {
-  const resizer = new Resizer(pixels, height, width, size);
+  const { count, resizeImage } = resizer(pixels, height, width, size);
   const area = size * size;
-  const resized = new Uint8Array(resizer.count * area);
-  for (let i = 0; i < resizer.count; i++) {
-    resizer.resize(i, resized.subarray(i * area, (i + 1) * area));
-  }
+  const resized = new Uint8Array(count * area);
+  for (let i = 0; i < count; i++) resizeImage(i, resized.subarray(i * area, (i + 1) * area));
   return resized;
 }
 
-/** The network's input for grey images: `resize`, then `normalise`. [count, size, size, 1] in [-1, 1]. */
+/** The same as `normalise(resize(…))`, but faster: it normalises only the box that is not black. */
 export function inputValues(
   pixels: Uint8Array,
   height: number,
   width: number,
   size: number,
 ): Float32Array {
-  const resizer = new Resizer(pixels, height, width, size);
+  const { count, resizeImage } = resizer(pixels, height, width, size);
   const area = size * size;
-  const values = new Float32Array(resizer.count * area).fill(NORMALISED[0]);
+  const values = new Float32Array(count * area).fill(NORMALISED[0]);
   const resized = new Uint8Array(area);
-  for (let i = 0; i < resizer.count; i++) {
-    resized.fill(0);
-    const { top, bottom, left, right } = resizer.resize(i, resized);
+  for (let i = 0; i < count; i++) {
+    const { top, bottom, left, right } = resizeImage(i, resized.fill(0));
     for (let y = top; y < bottom; y++) {
       const row = i * area + y * size;
       for (let x = left; x < right; x++) values[row + x] = NORMALISED[resized[y * size + x]];
@@ -114,78 +107,76 @@ const NORMALISED = Float32Array.from({ length: 256 }, (_, byte) =>
   Math.fround(Math.fround(Math.fround(byte / 255) - 0.5) / 0.5),
 );
 
-/** Resizes images of one size. It skips the black around a digit, which is more than half of an image. */
-class Resizer {
-  readonly count: number;
-  private readonly alongRows: ResizeWeights;
-  private readonly alongColumns: ResizeWeights;
-  /** [height, size]: one image after its rows are resized. */
-  private readonly wide: Uint8Array;
-  private readonly sums: Int32Array;
-
-  constructor(
-    private readonly pixels: Uint8Array,
-    private readonly height: number,
-    private readonly width: number,
-    private readonly size: number,
-  ) {
-    check(positiveInteger, size, 'input size');
-    this.count = pixels.length / (height * width);
-    if (!Number.isInteger(this.count) || this.count < 1) {
-      throw new InputError(`${pixels.length} pixels are not whole images of ${height}×${width}`);
-    }
-    this.alongRows = resizeWeights(width, size);
-    this.alongColumns = height === width ? this.alongRows : resizeWeights(height, size);
-    this.wide = new Uint8Array(height * size);
-    this.sums = new Int32Array(size);
+/** Resizes images of one size. Skips the black around a digit, which is more than half of an image. */
+function resizer(pixels: Uint8Array, height: number, width: number, size: number) {
+  check(positiveInteger, size, 'input size');
+  const count = pixels.length / (height * width);
+  if (!Number.isInteger(count) || count < 1) {
+    throw new InputError(`${pixels.length} pixels are not whole images of ${height}×${width}`);
   }
-
+  const alongRows = resizeWeights(width, size);
+  const alongColumns = resizeWeights(height, size);
+  const wide = new Uint8Array(height * size); // one image after its rows are resized
   /** Resizes image `i` into `target` [size, size], which must be black. Returns the box that is not black. */
-  resize(i: number, target: Uint8Array): Box {
-    const { pixels, height, width, alongRows, alongColumns } = this;
-    const source = pixels.subarray(i * height * width, (i + 1) * height * width);
-    const lit = litBox(source, width, height);
+  const resizeImage = (i: number, target: Uint8Array): Box => {
+    const image = pixels.subarray(i * height * width, (i + 1) * height * width);
+    const lit = litBox(image, width, height);
     const [left, right] = reached(alongRows, lit.left, lit.right);
     const [top, bottom] = reached(alongColumns, lit.top, lit.bottom);
-    this.wide.fill(0);
-    for (let y = lit.top; y < lit.bottom; y++) this.resizeRow(source, y, left, right);
-    for (let y = top; y < bottom; y++) this.resizeColumns(target, y, left, right);
+    wide.fill(0);
+    for (let y = lit.top; y < lit.bottom; y++) {
+      resizeRow(image, y * width, alongRows, wide, y * size, left, right);
+    }
+    for (let y = top; y < bottom; y++) mixRows(wide, size, alongColumns, target, y, left, right);
     return { top, bottom, left, right };
-  }
+  };
+  return { count, resizeImage };
+}
 
-  private resizeRow(source: Uint8Array, y: number, left: number, right: number): void {
-    const { wide, width, size } = this;
-    const { taps, first, weights } = this.alongRows;
+/** Interpolates along the row of `source` that starts at `from`, into the row of `target` that starts at `to`. */
+function resizeRow(
+  source: Uint8Array,
+  from: number,
+  { taps, first, weights }: ResizeWeights,
+  target: Uint8Array,
+  to: number,
+  left: number,
+  right: number,
+): void {
+  for (let x = left; x < right; x++) {
+    const start = from + first[x];
+    let sum = HALF;
+    for (let tap = 0; tap < taps; tap++) sum += imul(source[start + tap], weights[x * taps + tap]);
+    target[to + x] = sum >> PRECISION_BITS;
+  }
+}
+
+/** Interpolates along the columns: row `y` of `target` is a weighted sum of rows of `source`. */
+function mixRows(
+  source: Uint8Array,
+  size: number,
+  { taps, first, weights }: ResizeWeights,
+  target: Uint8Array,
+  y: number,
+  left: number,
+  right: number,
+): void {
+  const start = first[y] * size;
+  if (taps === 2) {
+    // Every enlargement. This special case makes the whole resize 1.6 times as fast.
+    const [above, below] = [weights[2 * y], weights[2 * y + 1]];
     for (let x = left; x < right; x++) {
-      const start = y * width + first[x];
-      let sum = HALF;
-      for (let tap = 0; tap < taps; tap++) {
-        sum += imul(source[start + tap], weights[x * taps + tap]);
-      }
-      wide[y * size + x] = sum >> PRECISION_BITS;
+      const sum = imul(source[start + x], above) + imul(source[start + size + x], below);
+      target[y * size + x] = (sum + HALF) >> PRECISION_BITS;
     }
+    return;
   }
-
-  private resizeColumns(target: Uint8Array, y: number, left: number, right: number): void {
-    const { wide, sums, size } = this;
-    const { taps, first, weights } = this.alongColumns;
-    if (taps === 2) {
-      // Every enlargement. A loop of its own makes the whole resize 1.6 times as fast.
-      const [upper, lower] = [first[y] * size, (first[y] + 1) * size];
-      const [above, below] = [weights[2 * y], weights[2 * y + 1]];
-      for (let x = left; x < right; x++) {
-        const sum = imul(wide[upper + x], above) + imul(wide[lower + x], below);
-        target[y * size + x] = (sum + HALF) >> PRECISION_BITS;
-      }
-      return;
-    }
-    sums.fill(HALF);
+  for (let x = left; x < right; x++) {
+    let sum = HALF;
     for (let tap = 0; tap < taps; tap++) {
-      const weight = weights[y * taps + tap];
-      const start = (first[y] + tap) * size;
-      for (let x = left; x < right; x++) sums[x] += imul(wide[start + x], weight);
+      sum += imul(source[start + tap * size + x], weights[y * taps + tap]);
     }
-    for (let x = left; x < right; x++) target[y * size + x] = sums[x] >> PRECISION_BITS;
+    target[y * size + x] = sum >> PRECISION_BITS;
   }
 }
 

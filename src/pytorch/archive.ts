@@ -1,6 +1,6 @@
 /**
- * The zip archive that `torch.save` writes. `<name>/data.pkl` is a pickle that lists the tensors.
- * `<name>/data/0`, `1` … are their numbers, not compressed, so a tensor is read from its place in the file.
+ * The zip archive that `torch.save` writes. `<name>/data.pkl` is a pickle that lists the tensors. `<name>/data/0`,
+ * `1` … are their numbers. They are not compressed, so a tensor can be read directly from its place in the file.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { Zip, ZipPassThrough } from 'fflate';
@@ -19,20 +19,20 @@ import {
   type TensorSource,
 } from './tensors';
 
-// Far more than a state_dict needs.
+// Far more than a state_dict needs
 const MAX_ENTRIES = 10_000;
 const MAX_PICKLE_BYTES = 4 << 20;
 
-/** Our own entry, beside PyTorch's. */
+/** Our own entry. PyTorch ignores it. */
 const NOTE_ENTRY = 'alexnet.json';
 
+/** The bytes of an entry in the file. */
 interface Region {
-  /** The byte of the file where it begins. */
   start: number;
   bytes: number;
 }
 
-/** Reads which tensors `file` holds, but not their numbers. Throws InputError; its message lacks the path. */
+/** Reads the list of tensors, but not their numbers. Throws InputError without the path in its message. */
 export async function readArchive(file: FileHandle): Promise<StateDict> {
   const { zip, entries } = await listEntries(file);
   const roots = [...entries.keys()].flatMap(
@@ -80,7 +80,7 @@ export async function readArchive(file: FileHandle): Promise<StateDict> {
 const damaged = (problem: string) =>
   new InputError(`a zip archive that is truncated or damaged: ${problem}`);
 
-/** Lists all entries by name. Reads only the archive's directory. */
+/** All entries by name. Reads only the archive's directory. */
 async function listEntries(file: FileHandle) {
   const entries = new Map<string, Entry>();
   try {
@@ -98,7 +98,7 @@ async function listEntries(file: FileHandle) {
   }
 }
 
-/** Finds the bytes of an entry. Refuses compressed entries, which could claim any size; torch.save writes none. */
+/** Finds the bytes of an entry. Refuses compressed ones: they could claim any size, and torch.save writes none. */
 async function locate(zip: ZipFile, entry: Entry): Promise<Region> {
   const { compressionMethod, compressedSize, uncompressedSize } = entry;
   const name = quoted(entry.fileName);
@@ -117,7 +117,7 @@ async function locate(zip: ZipFile, entry: Entry): Promise<Region> {
   }
 }
 
-/** Checks that the tensor lies within its storage, and the storage within the file. */
+/** Finds a tensor in the file. Checks that it lies within its storage. */
 function place(key: string, tensor: PickledTensor, region: Region | undefined): StoredTensor {
   const { storage, offset, shape, strides } = tensor;
   const { dtype, length } = storage;
@@ -138,12 +138,12 @@ function place(key: string, tensor: PickledTensor, region: Region | undefined): 
   return { dtype, shape, strides, start: region.start + BYTES[dtype] * offset };
 }
 
-/** PyTorch begins every entry at a multiple of 64 bytes, so that it can use the numbers in place. */
+/** PyTorch aligns the bytes of every entry, so that it can use the numbers in place. */
 const ALIGNMENT = 64;
 /** PyTorch's ID of the extra field that fills the gap. */
 const PADDING = 0x4246;
 
-/** The bytes of a file that `torch.load(path, weights_only=True)` reads. Fetches one tensor at a time. */
+/** Yields a file that `torch.load(path, weights_only=True)` reads. Fetches one tensor at a time. */
 export async function* archiveBytes(
   tensors: readonly TensorSource[],
   inputSize: number,
@@ -157,12 +157,12 @@ export async function* archiveBytes(
   });
   function* add(name: string, bytes: Uint8Array): Iterable<Uint8Array> {
     const entry = new ZipPassThrough(`archive/${name}`);
-    entry.mtime = new Date(1980, 0, 1); // the same weights make the same file
+    entry.mtime = new Date(1980, 0, 1); // so that the same weights give the same file
     const header = written + 30 + entry.filename.length + 4;
     const gap = (ALIGNMENT - (header % ALIGNMENT)) % ALIGNMENT;
     entry.extra = { [PADDING]: new Uint8Array(gap) };
     zip.add(entry);
-    // In pieces, because the checksum takes time: the event loop turns after each write.
+    // The checksum takes time. Writing in pieces lets the event loop run in between.
     const piece = 4 << 20;
     for (let start = 0; start < bytes.length; start += piece) {
       entry.push(bytes.subarray(start, start + piece), start + piece >= bytes.length);

@@ -8,20 +8,21 @@ import { tf } from '../tf/index';
 import { readArchive } from './archive';
 import { compareShapes, inferDimensions, type Parameter, parameters } from './parameters';
 import { readSafetensors } from './safetensors';
-import { product, readTensor, rowMajor, type StateDict } from './tensors';
+import { product, readTensor, type StateDict } from './tensors';
 
 export interface LoadWeightsOptions {
-  /** The network that the weights belong to. */
+  /** The network to which the weights belong. */
   layers?: readonly LayerSpec[];
-  /** Height and width of the input, in pixels. By default inferred from the file, see `inferDimensions`. */
+  /** Height and width of the input, in pixels. Default: inferred from the file, see `inferDimensions`. */
   inputSize?: number;
   onProgress?: ProgressListener;
 }
 
 /**
  * Loads a state_dict from a `.pth` file (written by `torch.save`) or a `.safetensors` file. Converts float16,
- * bfloat16 and float64 to float32. Needs little more memory than the model. The caller disposes the model.
- * Throws InputError if the file is not one of these, is damaged, or belongs to another network.
+ * bfloat16 and float64 to float32. Besides the model, it needs memory for three copies of the largest tensor. The
+ * caller disposes the model.
+ * Throws InputError if the file has another format, is damaged, or belongs to another network.
  */
 export async function loadStateDict(
   file: string,
@@ -47,17 +48,17 @@ export async function loadStateDict(
     return model;
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    // Names from the file may contain line breaks. An error is one line.
+    // Names from the file may contain line breaks, but an error is one line.
     throw new InputError(`${file}: ${error.message.replace(/\s+/g, ' ')}`);
   } finally {
     await handle.close();
   }
 }
 
-/** Before version 1.6, PyTorch wrote a pickle that begins with this magic number. */
+/** PyTorch before 1.6 wrote a pickle that begins with this magic number. */
 const LEGACY = Buffer.from('80028a0a6cfc9c46f9206aa85019', 'hex');
 
-/** Reads which tensors the file holds. The first bytes tell the format, so the file name does not matter. */
+/** Reads the list of tensors. The first bytes tell the format, so the file name does not matter. */
 async function readDirectory(handle: FileHandle, file: string): Promise<StateDict> {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(LEGACY.length), { position: 0 });
   const start = buffer.subarray(0, bytesRead);
@@ -85,30 +86,23 @@ async function fill(
 ): Promise<void> {
   const variables = new Map(namedWeights(model).map(({ name, variable }) => [name, variable]));
   let done = 0;
-  for (const { key, weight, shape, axes } of wanted) {
-    const stored = tensors.get(key)!;
-    const [outer, inner = 1] = stored.strides;
-    const strides =
-      shape.length === 4
-        ? stored.strides
-        : [outer, ...rowMajor(axes.slice(1)).map((stride) => stride * inner)];
-    // From [out, channels, height, width] to [height, width, channels, out].
-    const [out, channels, , width] = axes;
-    const places = [1, out, width * channels * out, channels * out];
-    const values = await readTensor(handle, { ...stored, shape: axes, strides }, places, (count) =>
+  for (const { key, weight, axes } of wanted) {
+    const values = await readTensor(handle, tensors.get(key)!, (count) =>
       onRead(done + count),
     ).catch((error) => {
       throw error instanceof InputError ? new InputError(`${key}: ${error.message}`) : error;
     });
     done += values.length;
     const variable = variables.get(weight)!;
-    const tensor = tf.tensor(values, variable.shape);
-    variable.assign(tensor);
-    tensor.dispose();
+    tf.tidy(() => {
+      // From [out, channels, height, width] to [height, width, channels, out].
+      const ordered = tf.tensor(values, axes).transpose([2, 3, 1, 0]);
+      variable.assign(ordered.reshape(variable.shape));
+    });
   }
 }
 
-/** Reports elements read as megabytes of float32. */
+/** Returns a function that reports elements read as megabytes of float32. */
 function progress(
   file: string,
   wanted: readonly Parameter[],

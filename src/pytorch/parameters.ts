@@ -3,7 +3,7 @@ import { InputError } from '../errors';
 import { type Dimensions, type LayerSpec, layerTable } from '../model/index';
 import { product, quoted, type StateDict } from './tensors';
 
-/** One tensor of the state_dict, and the weight that it becomes. */
+/** One tensor of the state_dict and the weight that it becomes. */
 export interface Parameter {
   /** PyTorch's name: `features.0.weight`. */
   key: string;
@@ -12,8 +12,8 @@ export interface Parameter {
   /** PyTorch's shape: [out, in, height, width], [out, in] or [out]. */
   shape: number[];
   /**
-   * The same elements as [out, channels, height, width]. In this form one rule reorders all weights: PyTorch
-   * flattens an image as [channels, height, width], TensorFlow as [height, width, channels].
+   * The same shape as [out, channels, height, width], so that one rule reorders all weights. A dense layer after
+   * the flattening needs it: PyTorch flattens [channels, height, width], TensorFlow [height, width, channels].
    */
   axes: number[];
   /** TensorFlow's shape: [height, width, in, out], [in, out] or [out]. */
@@ -21,8 +21,8 @@ export interface Parameter {
 }
 
 /**
- * The keys of the layers. The article's class has two `nn.Sequential`: `features` up to the flattening and
- * `classifier` after it. The number counts the modules inside; a ReLU is a module too.
+ * PyTorch's names of the layers. The article's class has two `nn.Sequential`: `features` up to the flattening and
+ * `classifier` after it. The number counts the modules inside. A ReLU is a module too.
  */
 function moduleKeys(layers: readonly LayerSpec[]): string[] {
   let [sequential, index] = ['features', 0];
@@ -38,7 +38,7 @@ function moduleKeys(layers: readonly LayerSpec[]): string[] {
 export function parameters(layers: readonly LayerSpec[], dimensions: Dimensions): Parameter[] {
   const rows = layerTable(layers, dimensions);
   const keys = moduleKeys(layers);
-  // [height, width, channels] of what a layer gets. The flattening does not change it.
+  // [height, width, channels] of the layer's input, as if it were not flattened.
   let input = [dimensions.inputSize, dimensions.inputSize, dimensions.channels];
   return layers.flatMap((layer, i) => {
     const [height, width, channels] = input;
@@ -65,10 +65,10 @@ const DEFAULT_SIZE = 227;
 const LARGEST_SIZE = 1024;
 
 /**
- * The dimensions of the network that the weights belong to. Channels and classes are sizes of the first and
- * the last layer. No tensor has the input size. The number of features after the flattening only limits it:
- * 223 to 254 pixels all give 9,216. The order of preference is `inputSize`, the note in our own files, the
- * article's 227 if possible, the smallest possible size.
+ * The dimensions of the network to which the weights belong. Channels and classes are sizes of the first and the
+ * last layer. The input size only follows roughly, from the number of features after the flattening: 223 to 254
+ * pixels all give 9,216. In order of preference it is `inputSize`, the note in our own files, the article's 227 if
+ * possible, and the smallest possible size. Throws InputError if `inputSize` does not fit the features.
  */
 export function inferDimensions(
   layers: readonly LayerSpec[],
@@ -102,7 +102,7 @@ export function inferDimensions(
 
 type NamedShape = readonly [name: string, shape: readonly number[]];
 
-/** Names everything that is missing, unknown or of another shape. Undefined if all is right. */
+/** Names everything that is missing, unknown or has another shape. Undefined if everything is right. */
 export function compareShapes(wanted: NamedShape[], found: NamedShape[]): string | undefined {
   const shapes = [new Map(wanted), new Map(found)];
   const missing = wanted.filter(([name]) => !shapes[1].has(name)).map(([name]) => name);

@@ -1,9 +1,9 @@
 /**
  * The pickle inside a `.pth` file, read and written without Python.
  *
- * A pickle is a program for a stack machine. In Python it can call any function. This reader calls nothing:
- * it knows only the instructions that `torch.save(model.state_dict(), path)` writes (protocol 2) and the
- * seven Python names that they use. It refuses everything else.
+ * A pickle is a program for a stack machine. In Python it can call any function. This reader calls nothing: it
+ * knows only the instructions that `torch.save` writes (protocol 2) and the seven Python names that a state_dict
+ * uses. It refuses everything else.
  */
 import { InputError } from '../errors';
 import { product, quoted, rowMajor, type StoredType } from './tensors';
@@ -18,7 +18,7 @@ class Storage {
   ) {}
 }
 
-/** A view of a storage. All lengths are in elements. */
+/** A view of a storage. Offset, sizes and strides count elements. */
 export class PickledTensor {
   constructor(
     readonly storage: Storage,
@@ -48,8 +48,8 @@ const KNOWN = [ORDERED_DICT, REBUILD_TENSOR, REBUILD_PARAMETER, ...Object.keys(S
 const WANTED = 'the weights alone: torch.save(model.state_dict(), path)';
 
 /**
- * Reads a pickled state_dict: its tensors by key, in the order of the file. Throws InputError for damage, for
- * an unknown instruction or name, and for anything but a dict of tensors.
+ * Reads a pickled state_dict: its tensors by key, in the order of the file. Throws InputError if it is damaged,
+ * has an unknown instruction or name, or is anything but a dict of tensors.
  */
 export function readStateDictPickle(bytes: Buffer): Map<string, PickledTensor> {
   const result = unpickle(bytes);
@@ -104,11 +104,6 @@ function unpickle(bytes: Buffer): unknown {
     if (mark < 0) throw damaged('no mark on its stack');
     return stack.splice(mark).slice(1);
   };
-  const append = (items: unknown[]) => {
-    const list = top();
-    if (!Array.isArray(list)) throw damaged('items without a list');
-    for (const item of items) list.push(item);
-  };
   const setItems = (items: unknown[]) => {
     const dict = top();
     if (!(dict instanceof Map) || items.length % 2 !== 0) throw damaged('items without a dict');
@@ -121,9 +116,9 @@ function unpickle(bytes: Buffer): unknown {
   };
 
   const instructions: Record<string, () => void> = {
-    '\x80': () => protocol(byte()), // PROTO
-    c: () => push(global(`${line()}.${line()}`)), // GLOBAL
-    Q: () => push(storage(pop())), // BINPERSID
+    '\x80': () => checkProtocol(byte()), // PROTO
+    c: () => push(globalOf(`${line()}.${line()}`)), // GLOBAL
+    Q: () => push(storageOf(pop())), // BINPERSID
     R: () => push(rebuild(popMany(2))), // REDUCE
     N: () => push(null), // NONE
     '\x88': () => push(true), // NEWTRUE
@@ -131,7 +126,6 @@ function unpickle(bytes: Buffer): unknown {
     K: () => push(byte()), // BININT1
     M: () => push(take(2).readUInt16LE()), // BININT2
     J: () => push(take(4).readInt32LE()), // BININT
-    '\x8a': () => push(long(take(byte()))), // LONG1
     G: () => push(take(8).readDoubleBE()), // BINFLOAT
     X: () => push(take(uint32()).toString('utf8')), // BINUNICODE
     '(': () => push(MARK), // MARK
@@ -141,8 +135,8 @@ function unpickle(bytes: Buffer): unknown {
     '\x87': () => push(popMany(3)), // TUPLE3
     t: () => push(popToMark()), // TUPLE
     ']': () => push([]), // EMPTY_LIST
-    a: () => append(popMany(1)), // APPEND
-    e: () => append(popToMark()), // APPENDS
+    a: pop, // APPEND. A state_dict has no lists, so their items do not matter
+    e: popToMark, // APPENDS
     '}': () => push(new Map()), // EMPTY_DICT
     s: () => setItems(popMany(2)), // SETITEM
     u: () => setItems(popToMark()), // SETITEMS
@@ -150,7 +144,7 @@ function unpickle(bytes: Buffer): unknown {
     r: () => memo.set(uint32(), top()), // LONG_BINPUT
     h: () => push(recall(byte())), // BINGET
     j: () => push(recall(uint32())), // LONG_BINGET
-    b: pop, // BUILD sets attributes: a state_dict has `_metadata`, which is not needed
+    b: pop, // BUILD sets an attribute: `_metadata`, which is not needed
   };
 
   for (;;) {
@@ -167,19 +161,19 @@ function unpickle(bytes: Buffer): unknown {
   }
 }
 
-function protocol(version: number): void {
-  if (version !== 2)
-    throw new InputError(`pickle protocol ${version}, want 2, torch.save's default`);
+function checkProtocol(version: number): void {
+  if (version === 2) return;
+  throw new InputError(`pickle protocol ${version}, want 2, torch.save's default`);
 }
 
-function global(name: string): Global {
+function globalOf(name: string): Global {
   if (KNOWN.includes(name)) return new Global(name);
   throw new InputError(
     `asks for ${quoted(name)}, which no weights need: refused, and nothing was run. Want ${WANTED}`,
   );
 }
 
-/** What REDUCE means for the three functions that a state_dict uses. In Python it calls them. */
+/** The result of REDUCE for the three functions that a state_dict uses. Python would call them. */
 function rebuild([callable, args]: unknown[]): unknown {
   const name = callable instanceof Global ? callable.name : describe(callable);
   if (Array.isArray(args)) {
@@ -200,8 +194,8 @@ function rebuild([callable, args]: unknown[]): unknown {
   throw new InputError(`its pickle calls ${name} with arguments that no state_dict has`);
 }
 
-/** Takes ('storage', torch.FloatStorage, '0', 'cuda:0', 64). The device does not matter here. */
-function storage(id: unknown): Storage {
+/** `id` is ('storage', torch.FloatStorage, '0', 'cuda:0', 64). The device does not matter here. */
+function storageOf(id: unknown): Storage {
   if (Array.isArray(id)) {
     const [kind, type, key, , length] = id;
     const dtype = type instanceof Global ? STORAGES[type.name] : undefined;
@@ -209,20 +203,14 @@ function storage(id: unknown): Storage {
       return new Storage(dtype, key, length);
     }
   }
-  throw new InputError('its pickle names a storage in a way that torch.save does not');
-}
-
-/** A little-endian integer of any length. */
-function long(bytes: Buffer): number {
-  const hex = Buffer.from(bytes).reverse().toString('hex');
-  return Number(BigInt.asIntN(8 * bytes.length, BigInt(`0x0${hex}`)));
+  throw new InputError('its pickle refers to a storage in a way that torch.save does not');
 }
 
 function isSize(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** At most 64, PyTorch's limit: a pickle can refer to one long list many times. */
+/** At most 64 dimensions, as in PyTorch: a pickle can refer to one long tuple many times. */
 function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.length <= 64 && value.every(isSize);
 }
@@ -258,7 +246,7 @@ export function writeStateDictPickle(
     const length = integer(product(shape));
     const id = tuple(text('storage'), name(FLOAT_STORAGE), text(`${i}`), text('cpu'), length);
     const [sizes, strides] = [shape, rowMajor(shape)].map((list) => tuple(...list.map(integer)));
-    // The offset is 0, `requires_grad` is False, and there are no backward hooks.
+    // Offset 0, `requires_grad` False, no backward hooks.
     const tensor = tuple(`${id}Q`, integer(0), sizes, strides, '\x89', emptyDict);
     return `${text(key)}${name(REBUILD_TENSOR)}${tensor}R`;
   });

@@ -1,4 +1,4 @@
-/** Hugging Face's safetensors format: a JSON header, then the numbers of all tensors end to end. */
+/** Hugging Face's safetensors format: a JSON header, then the numbers of all tensors without gaps. */
 import type { FileHandle } from 'node:fs/promises';
 import { check, listOf, nullable, objectOf, oneOf, optional, size, text } from '../checks';
 import { InputError } from '../errors';
@@ -17,7 +17,7 @@ import {
 
 const TYPES = { F32: 'float32', F16: 'float16', BF16: 'bfloat16', F64: 'float64' } as const;
 
-/** The metadata maps names to texts. The input size of our own files is one of them. */
+/** The metadata maps names to texts. Ours contain the input size. */
 const HEADER = objectOf({
   __metadata__: optional(nullable(objectOf({ alexnet: optional(text) }))),
 });
@@ -29,7 +29,7 @@ const ENTRY = objectOf({
 
 const MAX_HEADER_BYTES = 4 << 20;
 
-/** Reads which tensors `file` holds, but not their numbers. Throws InputError; its message lacks the path. */
+/** Reads the list of tensors, but not their numbers. Throws InputError without the path in its message. */
 export async function readSafetensors(file: FileHandle): Promise<StateDict> {
   const fileBytes = (await file.stat()).size;
   if (fileBytes < 8) throw new InputError(`not safetensors: ${fileBytes} bytes, want a header`);
@@ -49,7 +49,7 @@ export async function readSafetensors(file: FileHandle): Promise<StateDict> {
     .map(([key, entry]) => ({ key, ...check(ENTRY, entry, quoted(key)) }))
     .sort((a, b) => a.data_offsets[0] - b.data_offsets[0]);
   const tensors = new Map<string, StoredTensor>();
-  // The tensors must cover all bytes after the header, each byte once.
+  // The tensors must cover every byte after the header exactly once.
   let end = 0;
   for (const { key, dtype: type, shape, data_offsets: offsets } of sorted) {
     const start = end;
@@ -71,7 +71,7 @@ export async function readSafetensors(file: FileHandle): Promise<StateDict> {
   return { tensors, inputSize: note ? parseJson(note, NOTE, 'its note').inputSize : undefined };
 }
 
-/** The bytes of a file that `safetensors.torch.load_file(path)` reads. Fetches one tensor at a time. */
+/** Yields a file that `safetensors.torch.load_file(path)` reads. Fetches one tensor at a time. */
 export async function* safetensorsBytes(
   tensors: readonly TensorSource[],
   inputSize: number,
@@ -85,7 +85,7 @@ export async function* safetensorsBytes(
     end += 4 * product(shape);
     header[key] = { dtype: 'F32', shape, data_offsets: [start, end] };
   }
-  // The numbers begin at a multiple of 8. The format allows blanks at the end of the header for that.
+  // The numbers must begin at a multiple of 8. Blanks at the end of the header fill the gap.
   const json = Buffer.from(JSON.stringify(header));
   const padded = Buffer.alloc(8 * Math.ceil(json.length / 8), ' ');
   json.copy(padded);

@@ -28,7 +28,7 @@ export async function saveStateDict(
   );
   if (problems) {
     throw new InputError(
-      `${file}: the model is not the network to export, PyTorch's class cannot load it: ${problems}`,
+      `${file}: the model is not the network to export, so PyTorch's class could not load it: ${problems}`,
     );
   }
   const variables = new Map(weights.map(({ name, variable }) => [name, variable]));

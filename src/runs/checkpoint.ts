@@ -1,18 +1,18 @@
 /**
- * A checkpoint: one file with everything that a training needs to continue, and its SHA-256 beside it.
+ * A checkpoint: one file with everything that a training run needs to continue, next to a file with its SHA-256.
  *
  *     checkpoints/step-00000120.ckpt          8 bytes: length of the header; header, JSON; float32, little-endian
  *     checkpoints/step-00000120.ckpt.sha256   in the format of the sha256sum program
  *
- * A file appears under its name only when it is complete and flushed to disk. The previous checkpoint is
- * deleted only after the new one has been read back, so there is always an intact one, even after a power cut.
+ * A file gets its name only when it is complete and flushed to disk. The previous checkpoint is deleted only
+ * after the new one has been read back, so there is always an intact one, even after a power cut.
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { type Check, listOf, number, objectOf, text, wholeNumber } from '../checks';
+import { type Check, type Checked, listOf, number, objectOf, text, wholeNumber } from '../checks';
 import { InputError, messageOf } from '../errors';
-import { hashOfFile, makeFolder, replaceFile } from '../files';
+import { hashOfFile, replaceFile } from '../files';
 
 /** Numbers that are read only when needed, so that they are not all in memory at once. */
 export interface LazyArray {
@@ -28,46 +28,44 @@ export interface Checkpoint<State> {
 }
 
 const FORMAT = 1;
-const MAX_HEADER_BYTES = 256 << 20;
-const CHUNK_BYTES = 8 << 20;
 
 /**
- * Writes the checkpoint after `step` steps into `folder` and deletes older ones. Returns its path.
- * Throws InputError if it cannot be written; older ones then stay.
+ * Writes the checkpoint after `step` steps into `folder`, which must exist, and deletes older ones.
+ * Throws InputError if it cannot be written, and then keeps the older ones.
  */
 export function writeCheckpoint<State>(
   folder: string,
   step: number,
   checkpoint: Checkpoint<State>,
-): string {
-  const file = path.join(folder, `step-${String(step).padStart(8, '0')}.ckpt`);
-  if (isIntact(file)) return file; // no step has been made since
+): void {
+  const name = `step-${String(step).padStart(8, '0')}.ckpt`;
+  const file = path.join(folder, name);
+  if (isIntact(file)) return; // there has been no step since
+  const others = checkpointFiles(folder).filter((other) => other !== name);
   try {
-    makeFolder(folder);
-    removeLeftovers(folder);
+    // Left by a process that was killed while it wrote.
+    for (const left of fs.readdirSync(folder).filter((entry) => entry.endsWith('.tmp'))) {
+      fs.rmSync(path.join(folder, left), { force: true });
+    }
     let hash = '';
     replaceFile(file, (temporary) => {
       hash = writeParts(temporary, checkpoint);
     });
-    replaceFile(checksumFile(file), `${hash}  ${path.basename(file)}\n`);
+    replaceFile(checksumFile(file), `${hash}  ${name}\n`);
     if (!isIntact(file)) {
       throw new InputError(`${file}: reads back differently from what was written: check the disk`);
     }
   } catch (error) {
-    const [intact] = checkpointFiles(folder).filter((name) => name !== path.basename(file));
     removeCheckpoint(file);
-    const earlier = intact ? `${intact} is intact` : 'there is no earlier checkpoint';
+    const earlier = others[0] ? `${others[0]} is intact` : 'there is no earlier checkpoint';
     throw new InputError(`${messageOf(error)}; ${earlier}`);
   }
-  for (const name of checkpointFiles(folder)) {
-    if (name !== path.basename(file)) removeCheckpoint(path.join(folder, name));
-  }
-  return file;
+  for (const other of others) removeCheckpoint(path.join(folder, other));
 }
 
 /**
- * The newest intact checkpoint in `folder`, or undefined. Damaged ones are reported to `onDamaged`. The arrays
- * are read from the file on demand: keep it until then.
+ * The newest intact checkpoint in `folder`, or undefined. Calls `onDamaged` for each damaged one. The arrays are
+ * read from the file when needed, so keep the file until then.
  */
 export function readCheckpoint<State>(
   folder: string,
@@ -87,25 +85,17 @@ export function readCheckpoint<State>(
 /** The names of the checkpoints in `folder`, newest first. */
 export function checkpointFiles(folder: string): string[] {
   if (!fs.existsSync(folder)) return [];
-  const names = fs.readdirSync(folder).filter((name) => /^step-\d{8,}\.ckpt$/.test(name));
-  return names.sort((a, b) => Number(b.slice(5, -5)) - Number(a.slice(5, -5)));
+  const names = fs.readdirSync(folder).filter((name) => /^step-\d{8}\.ckpt$/.test(name));
+  return names.sort().reverse();
 }
 
 const checksumFile = (file: string) => `${file}.sha256`;
 
 function removeCheckpoint(file: string): void {
-  if (!fs.existsSync(path.dirname(file))) return;
   for (const part of [file, checksumFile(file)]) fs.rmSync(part, { force: true });
 }
 
-/** Deletes temporary files of a process that was killed while it wrote. */
-function removeLeftovers(folder: string): void {
-  for (const name of fs.readdirSync(folder)) {
-    if (name.endsWith('.tmp')) fs.rmSync(path.join(folder, name), { force: true });
-  }
-}
-
-/** Returns the SHA-256 of what was written. */
+/** Writes a checkpoint file and returns its SHA-256. */
 function writeParts<State>(file: string, { state, arrays }: Checkpoint<State>): string {
   const sizes = arrays.map(({ name, length }) => ({ name, length }));
   const header = Buffer.from(JSON.stringify({ format: FORMAT, state, arrays: sizes }));
@@ -115,11 +105,7 @@ function writeParts<State>(file: string, { state, arrays }: Checkpoint<State>): 
   const descriptor = fs.openSync(file, 'w');
   const write = (bytes: Uint8Array) => {
     hash.update(bytes);
-    // A nearly full disk may take a part only.
-    for (let done = 0; done < bytes.length; ) {
-      const length = Math.min(CHUNK_BYTES, bytes.length - done);
-      done += fs.writeSync(descriptor, bytes, done, length);
-    }
+    fs.writeFileSync(descriptor, bytes);
   };
   try {
     write(prefix);
@@ -145,51 +131,37 @@ function checksumOf(file: string): string | undefined {
 }
 
 function readFile<State>(file: string, state: Check<State>): Checkpoint<State> {
-  if (!checksumOf(file)) {
-    throw new InputError(`${file}: has no checksum beside it: writing it was cut off`);
-  }
+  if (!checksumOf(file)) throw new InputError(`${file}: has no checksum: writing it was cut off`);
   if (!isIntact(file)) throw new InputError(`${file}: damaged: does not match its checksum`);
   const { size } = fs.statSync(file);
   const bad = (what: string) => new InputError(`${file}: not a checkpoint: ${what}`);
-  if (size < 8) throw bad(`only ${size} bytes`);
-  const headerBytes = Number(readAt(file, 0, 8).readBigUInt64LE());
-  if (headerBytes > Math.min(size - 8, MAX_HEADER_BYTES)) {
-    throw bad(`a header of ${headerBytes} bytes in a file of ${size}`);
-  }
-  let header: unknown;
-  try {
-    header = JSON.parse(readAt(file, 8, headerBytes).toString('utf8'));
-  } catch (error) {
-    throw bad(`its header is not JSON: ${messageOf(error)}`);
-  }
   const form = objectOf({
     format: number,
     state,
     arrays: listOf(objectOf({ name: text, length: wholeNumber })),
   });
+  const headerBytes = Number(readAt(file, 0, 8).readBigUInt64LE());
+  if (headerBytes > size) throw bad(`a header of ${headerBytes} bytes in a file of ${size}`);
+  let header: Checked<typeof form>;
+  try {
+    header = JSON.parse(readAt(file, 8, headerBytes).toString('utf8'));
+  } catch (error) {
+    throw bad(`its header is not JSON: ${messageOf(error)}`);
+  }
   const problem = form.problem(header, 'header');
   if (problem) throw bad(problem);
-  const found = header as {
-    format: number;
-    state: State;
-    arrays: { name: string; length: number }[];
-  };
-  if (found.format !== FORMAT) throw bad(`format ${found.format}, want ${FORMAT}`);
+  if (header.format !== FORMAT) throw bad(`format ${header.format}, want ${FORMAT}`);
   let position = 8 + headerBytes;
-  const arrays = found.arrays.map(({ name, length }): LazyArray => {
+  const arrays = header.arrays.map(({ name, length }): LazyArray => {
     const start = position;
     position += 4 * length;
-    const read = () => {
-      const bytes = readAt(file, start, 4 * length);
-      return new Float32Array(bytes.buffer, bytes.byteOffset, length);
-    };
-    return { name, length, read };
+    return { name, length, read: () => new Float32Array(readAt(file, start, 4 * length).buffer) };
   });
   if (position !== size) throw bad(`${size} bytes, want ${position}`);
-  return { state: found.state, arrays };
+  return { state: header.state, arrays };
 }
 
-/** Some bytes of a file, in a buffer of their own, which aligns them for a Float32Array. */
+/** Some bytes of a file, in a buffer of their own. */
 function readAt(file: string, start: number, length: number): Buffer {
   const bytes = Buffer.from(new ArrayBuffer(length));
   const descriptor = fs.openSync(file, 'r');

@@ -1,15 +1,15 @@
 import { turnEventLoop } from '../progress';
 
 /**
- * Runs `body` with a signal that the first interrupt aborts: Ctrl-C in a terminal, the stop button in Jupyter.
- * Other handlers do not see that interrupt (tslab's would fail the cell); they are put back afterwards, and
- * get the next one.
+ * Runs `body` with an abort signal. The first interrupt (Ctrl-C in a terminal, the stop button in Jupyter) aborts it.
+ * Other handlers do not see that interrupt: tslab's would fail the cell. They are restored afterwards and get the
+ * next one.
  */
 export async function interruptible<T>(
   body: (signal: AbortSignal) => Promise<T>,
   signals: readonly NodeJS.Signals[] = ['SIGINT'],
 ): Promise<T> {
-  // Node guards SIGINT during the first, synchronous part of a cell and then undoes changes to its handlers.
+  // Node guards SIGINT during the synchronous start of a cell, and then undoes changes to its handlers.
   await turnEventLoop();
   const controller = new AbortController();
   const others = signals.map((signal) => [signal, process.listeners(signal)] as const);

@@ -3,12 +3,12 @@ import os from 'node:os';
 import { InputError } from '../errors';
 import type { tf } from '../tf/index';
 
-/** Node, tfjs and TensorFlow themselves. */
+/** Node, tfjs and TensorFlow. */
 const BASE_BYTES = 500 * 2 ** 20;
-/** The weights and two moments; during a step also a gradient and a copy of the largest weight. */
+/** The weights and two moments. During a step also one gradient and one copy, at most of the largest weight. */
 const PER_WEIGHT = 3;
 const PER_LARGEST_WEIGHT = 2;
-/** Activations, their gradients, oneDNN's scratch memory and fragmentation: measured. */
+/** Activations, their gradients, oneDNN's scratch memory and fragmentation. Measured. */
 const PER_ACTIVATION = 3.5;
 
 /** Estimates the peak memory of a training step, in bytes. */
@@ -26,7 +26,7 @@ export function trainingMemory(model: tf.LayersModel, batchSize: number): number
   );
 }
 
-/** Throws InputError if `available` bytes are not enough, and names the batch size that would fit. */
+/** Throws InputError if `available` bytes are not enough. The message suggests a batch size that fits. */
 export function checkMemory(
   model: tf.LayersModel,
   batchSize: number,
@@ -45,8 +45,8 @@ export function checkMemory(
   );
 }
 
-/** Bytes that are free, on the machine or in its container. */
-export function availableMemory(): number {
+/** The free bytes of the machine, or of its container if that has less. */
+function availableMemory(): number {
   const free = numberIn('/proc/meminfo', /MemAvailable:\s+(\d+) kB/);
   const machine = free === undefined ? os.freemem() : 1024 * free;
   const limit = numberIn('/sys/fs/cgroup/memory.max', /^(\d+)/);

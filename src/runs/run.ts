@@ -18,7 +18,7 @@ import {
 } from '../train/index';
 import { type RunSettings, runSettings } from './settings';
 
-export type RunConfig = RunSettings & { interrupted: boolean };
+type RunConfig = RunSettings & { interrupted: boolean };
 
 export interface Run {
   folder: string;
@@ -27,10 +27,7 @@ export interface Run {
   steps: StepRecord[];
 }
 
-/**
- * Throws InputError if `folder` already holds a run, is a file, or cannot be written. Called before training:
- * afterwards it would be too late.
- */
+/** Creates `folder`. Throws InputError if it already holds a run, is a file, or cannot be written. */
 export function checkNewRun(folder: string): void {
   const holds = (name: string) => fs.existsSync(path.join(folder, name));
   if (holds('checkpoints')) {
@@ -46,7 +43,7 @@ export function checkNewRun(folder: string): void {
   makeFolder(folder);
 }
 
-/** Writes a run. An older one in the same folder is replaced. */
+/** Writes a run, and replaces an older one in the same folder. */
 export async function writeRun(
   folder: string,
   model: tf.LayersModel,
@@ -55,13 +52,13 @@ export async function writeRun(
 ): Promise<void> {
   const config: RunConfig = { ...settings, interrupted };
   await saveModel(model, path.join(folder, 'model'));
-  fs.rmSync(path.join(folder, 'test.json'), { force: true }); // it belongs to the previous model
+  fs.rmSync(path.join(folder, 'test.json'), { force: true }); // the evaluation of the previous model
   writeJson(path.join(folder, 'history.json'), epochs);
   writeJson(path.join(folder, 'steps.json'), steps);
   writeJson(path.join(folder, 'config.json'), config);
 }
 
-/** Reads a run without its model. Throws InputError if there is none, or it is damaged. */
+/** Reads a run without its model. Throws InputError if there is none, or if it is damaged. */
 export function readRun(folder: string): Run {
   const config = path.join(folder, 'config.json');
   if (!fs.existsSync(config)) {

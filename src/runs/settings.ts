@@ -1,4 +1,4 @@
-/** Every setting of a run: those of the training, and those of its data and its model. */
+/** The settings of a run: those of training, of the data and of the model. */
 import { nullable, objectOf, oneOf, optional, positiveInteger, text, wholeNumber } from '../checks';
 import { InputError } from '../errors';
 import { INITIALISATIONS, type Initialisation } from '../model/index';
@@ -21,15 +21,12 @@ export const RUN_SETTINGS = {
   initialisation: setting<Initialisation | undefined>(
     optional(oneOf(INITIALISATIONS)),
     'initial weights',
-    {
-      default: 'pytorch',
-      flag: 'init',
-    },
+    { default: 'pytorch', flag: 'init' },
   ),
   dataFolder: setting(
     optional(nullable(text)),
     "a folder of IDX files, or torchvision's layout (default: the embedded MNIST)",
-    { default: null, flag: 'data', change: 'freely' }, // resuming compares the images themselves
+    { default: null, flag: 'data', change: 'freely' }, // resuming compares the images, not the folder
   ),
 } satisfies Settings;
 
@@ -38,14 +35,14 @@ export type SettingName = keyof RunSettings;
 
 const NAMES = Object.keys(RUN_SETTINGS) as SettingName[];
 
-/** The settings as they stand in JSON files. */
+/** The form of the settings in JSON files. */
 export const runSettings = objectOf(
   Object.fromEntries(NAMES.map((name) => [name, RUN_SETTINGS[name].check])) as {
     [K in SettingName]: (typeof RUN_SETTINGS)[K]['check'];
   },
 );
 
-/** The settings that a resumed run may change if it is told to. */
+/** The settings that a resumed run may change with `--change`. */
 export const CHANGEABLE = NAMES.filter((name) => changeOf(name) === 'on request');
 
 /** Throws InputError if `now` differs from `before` in a setting that is fixed, or not named in `changes`. */

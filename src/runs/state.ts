@@ -1,4 +1,4 @@
-/** Saving where a training stands, and continuing from there to the same bits. */
+/** Converts a training run to a checkpoint and back, without loss. */
 import { anything, type Checked, listOf, nullable, number, objectOf, text } from '../checks';
 import { InputError } from '../errors';
 import { hashOf } from '../files';
@@ -7,13 +7,13 @@ import { tf } from '../tf/index';
 import { type AdamWState, epochRecord, stepRecord, type Training } from '../train/index';
 import type { Checkpoint, LazyArray } from './checkpoint';
 
-/** Everything but the weights and moments, which are the arrays of the checkpoint. */
+/** Everything except the weights and moments, which are the arrays of the checkpoint. */
 export const trainState = objectOf({
-  /** For people who open the file. */
+  /** Only for people who open the file; `run.json` is what counts. */
   settings: anything,
   /** SHA-256 of the images and labels. */
   dataSha256: text,
-  /** The epoch under way, from 1, and how many of its batches are done. */
+  /** The current epoch, from 1, and how many of its batches are done. */
   epoch: number,
   batch: number,
   sums: objectOf({ loss: number, correct: number, images: number, seconds: number }),
@@ -24,9 +24,9 @@ export const trainState = objectOf({
   /** How many masks each dropout layer has drawn. */
   dropoutCalls: listOf(number),
 });
-export type TrainState = Checked<typeof trainState>;
+type TrainState = Checked<typeof trainState>;
 
-/** The arrays must be read before the next step. */
+/** The checkpoint of `training`. Write it before the next step, which changes the arrays. */
 export function saveState(
   training: Training,
   settings: unknown,
@@ -37,11 +37,14 @@ export function saveState(
   const arrays = namedWeights(model).flatMap(({ name, variable }): LazyArray[] => {
     const { size: length } = variable;
     const read = () => variable.dataSync() as Float32Array;
-    const found = moments[variable.name];
+    const weights = { name: `weights/${name}`, length, read };
+    const found = moments[variable.name]; // undefined before the first step
+    if (!found) return [weights];
+    const { first, second } = found;
     return [
-      { name: `weights/${name}`, length, read },
-      ...(found ? [{ name: `first/${name}`, length, read: found.first }] : []),
-      ...(found ? [{ name: `second/${name}`, length, read: found.second }] : []),
+      weights,
+      { name: `first/${name}`, length, read: first },
+      { name: `second/${name}`, length, read: second },
     ];
   });
   const state: TrainState = {
@@ -83,10 +86,9 @@ export function loadState(
   }
   const moments: AdamWState['moments'] = {};
   for (const { name, variable } of weights) {
-    const [first, second] = [found.get(`first/${name}`), found.get(`second/${name}`)];
-    if (first && second) {
-      moments[variable.name] = { length: first.length, first: first.read, second: second.read };
-    }
+    const [first, second] = ['first', 'second'].map((moment) => found.get(`${moment}/${name}`));
+    if (!first || !second) continue;
+    moments[variable.name] = { length: first.length, first: first.read, second: second.read };
   }
   optimizer.loadState({ steps: state.optimizerSteps, moments }, trainableVariables(model));
   for (const { name, variable } of weights) {
@@ -102,7 +104,7 @@ export function loadState(
   Object.assign(training, { epoch: state.epoch, batch: state.batch, sums: state.sums });
 }
 
-/** SHA-256 of all weights of a model, in the order of its layers, as float32, little-endian. */
+/** The SHA-256 of all weights of a model in the order of its layers, as little-endian float32. */
 export function weightsSha256(model: tf.LayersModel): string {
   const parts = namedWeights(model).map(({ variable }) => {
     const values = variable.dataSync() as Float32Array;

@@ -1,4 +1,4 @@
-/** Training in a run folder: checkpoints on the way, the run's files after each epoch, and resuming. */
+/** Trains in a run folder: writes checkpoints, writes the run's files after each epoch, and resumes. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { objectOf, optional } from '../checks';
@@ -32,7 +32,10 @@ import {
 } from './settings';
 import { loadState, saveState, trainState } from './state';
 
-/** What a run records of itself; the rest follows from the model and the sets. */
+/** How often a checkpoint is written by default. */
+export const CHECKPOINT_MINUTES = 5;
+
+/** The settings that do not follow from the model and the image sets. */
 type GivenSettings = Omit<RunSettings, 'data' | 'trainImages' | 'validationImages' | 'inputSize'>;
 
 export interface RunOptions
@@ -40,36 +43,37 @@ export interface RunOptions
     Pick<TrainCallbacks, 'onStep' | 'onEpoch'> {
   /** Evaluated after each epoch; never trained on. */
   validation?: ImageSet;
-  /** Of training and validation. */
+  /** Progress of training and validation. */
   onProgress?: ProgressListener;
   /**
    * `if-unfinished` continues an unfinished run and replaces a finished one; `yes` requires an unfinished run;
    * `no` requires a folder without a run.
    */
   resume?: 'if-unfinished' | 'yes' | 'no';
-  /** The settings that are meant to differ from those the run was started with. */
+  /** The settings that may differ from those the run was started with. */
   changes?: readonly SettingName[];
-  /** Writes a checkpoint this often, besides at the end of each epoch and when interrupted. */
+  /** Minutes between checkpoints; `CHECKPOINT_MINUTES` by default. */
   checkpointMinutes?: number;
+  /** Also writes a checkpoint after this many steps. */
   checkpointSteps?: number;
-  /** The signals that stop the training after the current step. */
+  /** The signals that stop training after the current step; SIGINT by default. */
   signals?: readonly NodeJS.Signals[];
   /** Pass false to train even if memory looks insufficient. */
   memoryCheck?: boolean;
   /** Called when all checks have passed. */
   onStart?: () => void;
-  /** Receives messages for people, one line at a time. */
+  /** Receives messages for the user, one line at a time. */
   say?: (line: string) => void;
 }
 
 const checkpointFolder = (folder: string) => path.join(folder, 'checkpoints');
 const unfinishedFile = (folder: string) => path.join(checkpointFolder(folder), 'run.json');
 
-/** The settings of the unfinished run in `folder`, if there is one. */
+/** The settings of the unfinished run in `folder`, or undefined if there is none. */
 export function readUnfinished(folder: string): RunSettings | undefined {
   const file = unfinishedFile(folder);
   if (!fs.existsSync(file)) return undefined;
-  // Version 0.1 kept some of the settings apart, as `notes`.
+  // Version 0.1 stored some of the settings separately, as `notes`.
   const { settings, notes } = readJson(
     file,
     objectOf({ settings: objectOf({}), notes: optional(objectOf({})) }),
@@ -81,11 +85,21 @@ export function readUnfinished(folder: string): RunSettings | undefined {
 }
 
 /**
- * Trains `model` as `train` does and keeps the run in `folder`. If it is interrupted or killed, the same call,
- * here or in another process, continues from the last checkpoint to the same result, bit for bit.
+ * Trains `model` as `train` does, and keeps the run in `folder`. If it is interrupted or killed, call it again with
+ * the same arguments, in this or another process: it continues from the last checkpoint and ends with the same
+ * weights, bit for bit.
  *
- * Throws InputError if another training uses the folder, if settings differ from the run's without being named
- * in `changes`, if memory is insufficient, and if the loss is not finite.
+ * Checkpoints are written to `<folder>/checkpoints/`, and only the newest is kept:
+ * - after a step, if `checkpointMinutes` (default 5) have passed or `checkpointSteps` steps (default: no limit) have
+ *   run since the last one;
+ * - at the end of each epoch except the last;
+ * - when one of `signals` stops the run: SIGINT (Ctrl-C, Jupyter's stop button), and on the command line SIGTERM too.
+ *
+ * After the last epoch none is written. `checkpoints/` is deleted, and `model/` in the run folder has the weights.
+ * Plain `train` writes no checkpoints at all.
+ *
+ * Throws InputError if another process trains in the folder, if settings differ from the run's and are not named in
+ * `changes`, if memory is insufficient, or if a file cannot be written; DivergedError if the loss is not finite.
  */
 export async function trainRun(
   folder: string,
@@ -93,17 +107,17 @@ export async function trainRun(
   set: ImageSet,
   options: RunOptions = {},
 ): Promise<History> {
-  const { resume = 'if-unfinished', changes = [], say = () => {} } = options;
+  const { validation, onProgress, resume = 'if-unfinished' } = options;
   checkFits(model, set);
   const settings: RunSettings = {
     ...withDefaults(RUN_SETTINGS, {
       ...options,
       data: set.name,
       trainImages: set.length,
-      validationImages: options.validation?.length ?? 0,
+      validationImages: validation?.length ?? 0,
       inputSize: inputSizeOf(model),
     }),
-    initialisation: options.initialisation, // the model does not tell: no default
+    initialisation: options.initialisation, // unknown if not given: the default may be wrong for this model
   };
   if (options.memoryCheck ?? true) checkMemory(model, settings.batchSize);
   if (resume === 'no') checkNewRun(folder);
@@ -112,50 +126,35 @@ export async function trainRun(
   const training = newTraining(model, settings);
   try {
     const dataSha256 = hashOf('sha256', set.pixels, set.labels);
-    const unfinished = resume === 'no' ? undefined : readUnfinished(folder);
-    if (unfinished) {
-      checkChanges(folder, unfinished, settings, changes);
-      const from = readCheckpoint(checkpointFolder(folder), trainState, (damage) =>
-        say(`Not used: ${damage}`),
-      );
-      if (from) loadState(training, from, dataSha256);
-      say(
-        from
-          ? `Continuing ${folder} after step ${training.history.steps.length}, in epoch ${training.epoch}`
-          : `${folder} has no checkpoint yet: starting over`,
-      );
-    } else if (resume === 'yes') {
-      throw new InputError(`${folder}: no unfinished run there: nothing to continue`);
-    } else {
-      removeCheckpoints(folder);
-    }
+    restore(training, folder, settings, dataSha256, options);
     writeJson(unfinishedFile(folder), { settings });
     options.onStart?.();
-    const checkpoints = new Checkpointer(folder, training, settings, dataSha256, options);
+    const checkpoint = checkpointer(training, options, (step) =>
+      writeCheckpoint(checkpointFolder(folder), step, saveState(training, settings, dataSha256)),
+    );
     const history = await interruptible(
       (signal) =>
         continueTraining(training, set, {
           signal,
           validate: async () => {
-            if (!options.validation) return undefined;
+            if (!validation) return undefined;
             const { batchSize, precision } = settings;
-            const { onProgress } = options;
             const how = { batchSize, precision, onProgress, label: 'Validating', signal };
-            const measured = await evaluate(model, options.validation, how);
+            const measured = await evaluate(model, validation, how);
             if (!signal.aborted) return measured;
-            checkpoints.write();
+            checkpoint('now');
             return undefined;
           },
           onStep: async () => {
-            options.onProgress?.(stepProgress(training));
+            onProgress?.(stepProgress(training));
             await options.onStep?.(training);
-            if (signal.aborted || checkpoints.isDue()) checkpoints.write();
+            checkpoint(signal.aborted ? 'now' : 'if due');
           },
           onEpoch: async (record) => {
             await writeRun(folder, model, settings, training.history);
             await options.onEpoch?.(record, training);
             const isOver = training.history.interrupted || training.epoch > settings.epochs;
-            if (!isOver) checkpoints.write();
+            if (!isOver) checkpoint('now');
           },
         }),
       options.signals,
@@ -170,37 +169,53 @@ export async function trainRun(
   }
 }
 
-/** Decides when to write a checkpoint, and writes it. */
-class Checkpointer {
-  private last: { time: number; step: number };
-
-  constructor(
-    private readonly folder: string,
-    private readonly training: Training,
-    private readonly settings: RunSettings,
-    private readonly dataSha256: string,
-    private readonly every: Pick<RunOptions, 'checkpointMinutes' | 'checkpointSteps'>,
-  ) {
-    this.last = { time: performance.now(), step: this.step };
+/** Loads the last checkpoint of an unfinished run into `training`. Deletes the checkpoints of a run that is replaced. */
+function restore(
+  training: Training,
+  folder: string,
+  settings: RunSettings,
+  dataSha256: string,
+  { resume, changes = [], say = () => {} }: RunOptions,
+): void {
+  const unfinished = resume === 'no' ? undefined : readUnfinished(folder);
+  if (!unfinished && resume === 'yes') {
+    throw new InputError(`${folder}: no unfinished run there: nothing to continue`);
   }
-
-  isDue(): boolean {
-    const { checkpointMinutes = 5, checkpointSteps = Number.POSITIVE_INFINITY } = this.every;
-    return (
-      this.step - this.last.step >= checkpointSteps ||
-      performance.now() - this.last.time >= 60_000 * checkpointMinutes
-    );
+  if (!unfinished) {
+    removeCheckpoints(folder);
+    return;
   }
-
-  write(): void {
-    const { folder, training, settings, dataSha256, step } = this;
-    writeCheckpoint(checkpointFolder(folder), step, saveState(training, settings, dataSha256));
-    this.last = { time: performance.now(), step };
+  checkChanges(folder, unfinished, settings, changes);
+  const found = readCheckpoint(checkpointFolder(folder), trainState, (damage) =>
+    say(`Not used: ${damage}`),
+  );
+  if (!found) {
+    say(`${folder} has no checkpoint yet: starting over`);
+    return;
   }
+  loadState(training, found, dataSha256);
+  const { history, epoch } = training;
+  say(`Continuing ${folder} after step ${history.steps.length}, in epoch ${epoch}`);
+}
 
-  private get step(): number {
-    return this.training.history.steps.length;
-  }
+/** Returns a function that calls `write` with the number of steps so far. */
+function checkpointer(
+  { history }: Training,
+  {
+    checkpointMinutes = CHECKPOINT_MINUTES,
+    checkpointSteps = Number.POSITIVE_INFINITY,
+  }: RunOptions,
+  write: (step: number) => void,
+): (when: 'now' | 'if due') => void {
+  let [time, step] = [performance.now(), history.steps.length];
+  return (when) => {
+    const isDue =
+      history.steps.length - step >= checkpointSteps ||
+      performance.now() - time >= 60_000 * checkpointMinutes;
+    if (when === 'if due' && !isDue) return;
+    write(history.steps.length);
+    [time, step] = [performance.now(), history.steps.length];
+  };
 }
 
 function removeCheckpoints(folder: string): void {

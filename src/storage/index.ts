@@ -1,4 +1,3 @@
-/** Models on disk: a tfjs folder, a run folder, or PyTorch's files. */
-export type { LoadWeightsOptions } from '../pytorch/index';
+/** Loads and saves models: tfjs folders, run folders and PyTorch's files. */
 export { loadModel } from './load-model';
 export { saveModel } from './model-folder';

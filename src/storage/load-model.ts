@@ -5,9 +5,9 @@ import type { tf } from '../tf/index';
 import { loadFolder } from './model-folder';
 
 /**
- * Loads a model from a tfjs folder, from a run folder with such a folder in `model/`, or from a PyTorch weights
- * file (`.pth` or `.safetensors`). `options` are for weights files only. The caller disposes the model.
- * Throws InputError if there is no model, or it is damaged or not a classifier of square images.
+ * Loads a model from a tfjs folder, a run folder (which contains such a folder as `model/`), or a PyTorch weights
+ * file (`.pth` or `.safetensors`). `options` apply to weights files only. The caller disposes the model.
+ * Throws InputError if there is no model, if it is damaged, or if it is not a classifier of square images.
  */
 export async function loadModel(
   place: string,
@@ -21,5 +21,5 @@ export async function loadModel(
   const stat = fs.statSync(place);
   if (stat.isDirectory()) return loadFolder(place);
   if (stat.isFile()) return loadStateDict(place, options);
-  throw new InputError(`${place}: neither a folder nor a file`); // reading a pipe would never end
+  throw new InputError(`${place}: neither a folder nor a file`); // a pipe, for example, which could block forever
 }

@@ -1,10 +1,10 @@
-/** A model as a folder with `model.json` and `weights.bin`. It is the format of tfjs, which browsers load too. */
+/** Models in tfjs's format, which browsers load too: a folder with `model.json` and `weights.bin`. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { type Checked, listOf, objectOf, oneOf, optional, size, text } from '../checks';
 import { InputError, messageOf } from '../errors';
 import { readJson, replacePath } from '../files';
-import '../model/index'; // registers our `Dropout`, which loading looks up by name
+import '../model/index'; // registers our `Dropout` with tfjs's loader
 import { tf } from '../tf/index';
 import { quantise } from './quantise';
 
@@ -22,9 +22,9 @@ const MODEL_JSON = objectOf({
 });
 
 /**
- * Saves `model` as a folder, which appears complete or not at all. An existing folder is replaced. `quantised`
- * stores kernels in 8 bits: a quarter of the size, slightly less accurate. Throws InputError if the folder
- * cannot be written.
+ * Saves `model` as a folder, which appears complete or not at all, and replaces an existing folder. `quantised`
+ * stores kernels in 8 bits: a quarter of the size, slightly less accurate.
+ * Throws InputError if the folder cannot be written.
  */
 export async function saveModel(
   model: tf.LayersModel,
@@ -67,7 +67,7 @@ export async function loadFolder(folder: string): Promise<tf.LayersModel> {
   return model;
 }
 
-/** tfjs reports damage with an unclear error or not at all, so the sizes are checked first. */
+/** Checks the sizes of the files: tfjs reports damage unclearly or not at all. */
 function checkFiles(directory: string): void {
   const { weightsManifest } = readJson(path.join(directory, 'model.json'), MODEL_JSON);
   for (const { paths, weights } of weightsManifest) {

@@ -4,9 +4,10 @@ import { tf } from '../tf/index';
 type ModelArtifacts = Parameters<Parameters<typeof tf.io.withSaveHandler>[0]>[0];
 
 /**
- * Stores the kernels of a saved model in 8 bits: w ≈ scale · q + min with q from 0 to 255, and a scale and a min
- * for each tensor. The format is tfjs's own: its loader converts back to float32, in the browser too.
- * Biases stay float32: they are few, and each one shifts a whole channel.
+ * Stores the kernels of a saved model in 8 bits: w ≈ scale · q + min with q from 0 to 255, and one scale and min per
+ * tensor. This is tfjs's own format: its loader converts back to float32, in the browser too.
+ * Biases stay float32, because they are few and each one shifts a whole channel.
+ * Throws InputError if a kernel has NaN or infinite values.
  */
 export function quantise(artifacts: ModelArtifacts): ModelArtifacts {
   const data = tf.io.CompositeArrayBuffer.join(artifacts.weightData);
@@ -28,7 +29,7 @@ export function quantise(artifacts: ModelArtifacts): ModelArtifacts {
 }
 
 function toUint8(weights: Float32Array, name: string) {
-  let [low, high] = [0, 0]; // 0 is in the range and stored exactly, so a weight of 0 stays 0
+  let [low, high] = [0, 0]; // the range includes 0, and 0 is stored exactly
   for (const value of weights) {
     if (!Number.isFinite(value)) throw new InputError(`${name} holds NaN or infinite values`);
     if (value < low) low = value;

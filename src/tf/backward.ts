@@ -1,10 +1,9 @@
 /**
- * Backpropagation that frees memory as it goes.
+ * The backward pass of a training step (`train/step.ts`): backpropagation that frees memory as it goes.
  *
- * tfjs's own (`variableGrads`) keeps every saved activation and every intermediate gradient until the end. Here
- * an op's saved tensors are freed once its gradients are computed, and each variable's gradient is handed over as
- * soon as it is complete, so an optimizer can use it and free it. (The algorithm is that of
- * tfjs-core/src/tape.ts.)
+ * tfjs's own (`variableGrads`) keeps every saved activation and every intermediate gradient until the end. This one
+ * frees an op's saved tensors once its gradients are computed. It hands over each variable's gradient as soon as it is
+ * complete, so that the optimizer can use it and free it. The algorithm is that of tfjs-core/src/tape.ts.
  */
 import { autocast } from './autocast';
 import { tf } from './load';
@@ -53,8 +52,9 @@ export class Recording {
   }
 
   /**
-   * Calls `use` with each variable's gradient as soon as it is complete, from the last layer to the first. `use`
-   * runs in float32, disposes the gradient and may change the variable. Throws if `value` does not depend on one of the variables.
+   * Calls `use` with each variable's gradient as soon as it is complete, from the last layer to the first. `use` runs
+   * in float32, disposes the gradient and may change the variable.
+   * Throws if `value` does not depend on one of the variables, or if an op has no gradient.
    */
   backward(
     variables: readonly tf.Variable[],
@@ -63,17 +63,19 @@ export class Recording {
     const { tape, value } = this;
     const gradients = new Map<number, tf.Tensor>([[value.id, tf.scalar(1)]]);
     const dependent = dependents(tape, variables);
-    const complete = completions(tape, variables);
+    // A gradient is complete once the backward pass has gone through the first op that used the variable.
+    const firstUses = variables.map(({ id }) => tape.find((node) => uses(node, new Set([id]))));
     try {
-      const sources = sourcesOf(tape, value);
-      const missing = variables.find(({ id }) => !sources.has(id));
-      if (missing) throw new Error(`the loss does not depend on ${missing.name}`);
+      const unused = firstUses.indexOf(undefined);
+      if (unused >= 0) throw new Error(`the loss does not depend on ${variables[unused].name}`);
       while (tape.length > 0) {
         const node = tape.pop()!;
         backThrough(node, dependent, gradients);
         disposeSaved([node]);
-        for (const variable of complete.get(node) ?? []) {
-          const gradient = gradients.get(variable.id)!;
+        for (const [i, variable] of variables.entries()) {
+          if (firstUses[i] !== node) continue;
+          const gradient = gradients.get(variable.id);
+          if (!gradient) throw new Error(`the loss does not depend on ${variable.name}`);
           gradients.delete(variable.id);
           autocast('float32', () => use(variable, gradient));
         }
@@ -95,41 +97,17 @@ function disposeSaved(tape: TapeNode[]): void {
   for (const { saved } of tape) tf.dispose(saved);
 }
 
-/** The ids of the tensors that `value` depends on. */
-function sourcesOf(tape: TapeNode[], value: tf.Tensor): Set<number> {
-  const found = new Set([value.id]);
-  for (const { inputs, outputs } of [...tape].reverse()) {
-    if (outputs.some(({ id }) => found.has(id))) {
-      for (const { id } of Object.values(inputs)) found.add(id);
-    }
-  }
-  return found;
+function uses({ inputs }: TapeNode, ids: Set<number>): boolean {
+  return Object.values(inputs).some(({ id }) => ids.has(id));
 }
 
-/** The ids of the tensors that depend on the variables. */
+/** The ids of the variables and of the tensors that depend on them. */
 function dependents(tape: TapeNode[], variables: readonly tf.Variable[]): Set<number> {
   const found = new Set(variables.map(({ id }) => id));
-  for (const { inputs, outputs } of tape) {
-    if (Object.values(inputs).some(({ id }) => found.has(id))) {
-      for (const { id } of outputs) found.add(id);
-    }
+  for (const node of tape) {
+    if (uses(node, found)) for (const { id } of node.outputs) found.add(id);
   }
   return found;
-}
-
-/** The variables whose gradients are complete once the backward pass has gone through an op: the first to use them. */
-function completions(
-  tape: TapeNode[],
-  variables: readonly tf.Variable[],
-): Map<TapeNode, tf.Variable[]> {
-  const complete = new Map<TapeNode, tf.Variable[]>();
-  for (const variable of variables) {
-    const first = tape.find(({ inputs }) =>
-      Object.values(inputs).some(({ id }) => id === variable.id),
-    );
-    if (first) complete.set(first, [...(complete.get(first) ?? []), variable]);
-  }
-  return complete;
 }
 
 /** Adds the gradients of a node's inputs to `gradients` and removes those of its outputs. */

@@ -1,7 +1,7 @@
 /**
  * The data of a tensor in two types.
  *
- * To tfjs every float tensor is float32. Its data (`DataEntry`) may also have a handle in low precision, or only
+ * tfjs sees every float tensor as float32. Its data (`DataEntry`) may also have a handle in low precision, or only
  * that one. The other handle is made when an op needs it, and kept until the tensor is disposed.
  */
 import type { tf } from './load';
@@ -13,15 +13,14 @@ import {
   DType,
   free,
   type Handle,
+  type OpAttribute,
 } from './native';
 
-/** Makes tfjs-node's backend read and dispose such data. Called once, when TensorFlow is loaded. */
+/** Makes tfjs-node's backend create, read and dispose such data. Called once, after TensorFlow has loaded. */
 export function installEntries(): void {
   const { createOutputTensor, disposeData, readSync } = backend();
-  const find = ({ tensorMap }: Backend, dataId: object) =>
-    tensorMap.has(dataId) ? tensorMap.get(dataId) : undefined;
   Object.assign(backend(), {
-    getInputTensorIds: (inputs: tf.Tensor[]) => inputs.map(highHandle),
+    getInputTensorIds: (inputs: tf.Tensor[]) => inputs.map(handleOf),
     createOutputTensor(this: Backend, metadata: { id: Handle; shape: number[]; dtype: number }) {
       const { dtype, id: low } = metadata;
       if (dtype !== DType.bfloat16 && dtype !== DType.float16) {
@@ -32,12 +31,12 @@ export function installEntries(): void {
       return tensor;
     },
     readSync(this: Backend, dataId: object) {
-      const entry = find(this, dataId);
-      if (entry?.low !== undefined || entry?.pending) highOf(entry);
+      const entry = this.tensorMap.get(dataId);
+      if (entry.low !== undefined || entry.pending) highOf(entry);
       return readSync.call(this, dataId);
     },
     disposeData(this: Backend, dataId: object, force?: boolean) {
-      const entry = find(this, dataId);
+      const entry = this.tensorMap.has(dataId) ? this.tensorMap.get(dataId) : undefined;
       const gone = disposeData.call(this, dataId, force);
       if (gone && entry) dropLow(entry);
       return gone;
@@ -49,52 +48,63 @@ export function entryOf(tensor: tf.Tensor): DataEntry {
   return backend().tensorMap.get(tensor.dataId);
 }
 
+/** Runs an op on handles as it is: `autocast` does not change it. */
+export function runRaw(
+  name: string,
+  attributes: OpAttribute[],
+  inputs: Handle[],
+  outputs = 1,
+): tf.Tensor[] {
+  return backend()
+    .binding.executeOp(name, attributes, inputs, outputs)
+    .map((metadata) => backend().createOutputTensor(metadata));
+}
+
 /** A tensor that takes over `id`. */
-export function output(id: Handle, shape: number[], dtype: number): tf.Tensor {
+export function tensorOf(id: Handle, shape: number[], dtype: number): tf.Tensor {
   return backend().createOutputTensor({ id, shape, dtype });
 }
 
-/** Gives `variable` the float32 value of `handle`, which it takes over. */
+/** Gives `variable` the float32 value of `handle`, and takes over `handle`. */
 export function assignHandle(variable: tf.Variable, handle: Handle): void {
   const entry = entryOf(variable);
   if (entry.refCount > 1) {
     // Clones share this data and keep it; the variable gets data of its own.
-    const value = output(handle, variable.shape, DType.float32);
+    const value = tensorOf(handle, variable.shape, DType.float32);
     variable.assign(value);
     value.dispose();
     return;
   }
   if (entry.id >= 0) free(entry.id);
   dropLow(entry);
-  entry.values = null;
-  entry.bornLow = false;
-  entry.id = handle;
+  Object.assign(entry, { values: null, bornLow: false, id: handle });
 }
 
-/** The type in which an op after `x` runs, if it is one that keeps the type of its input. */
+/** The type of an op that keeps the type of its input `x`. */
 export function followingType(x: tf.Tensor): number {
-  const { low } = backend().tuning;
-  return low !== undefined && entryOf(x).bornLow ? low : DType.float32;
+  const { low = DType.float32 } = backend().tuning;
+  return entryOf(x).bornLow ? low : DType.float32;
 }
 
-export function highHandle(tensor: tf.Tensor): Handle {
-  // tfjs-node passes 64-bit scalars as objects that are no tensors.
+/** The handle of a tensor's data, floats in float32. The tensor owns it. */
+export function handleOf(tensor: tf.Tensor): Handle {
+  // tfjs-node passes 64-bit scalars as objects that are not tensors.
   const { valueArray } = tensor as unknown as { valueArray?: Int32Array };
   if (valueArray) return backend().binding.createTensor([], DType.int64, valueArray);
   return highOf(entryOf(tensor));
 }
 
-export function lowHandle(tensor: tf.Tensor, lowType: number): Handle {
+/** The same, with floats in `dtype`. */
+export function handleAs(tensor: tf.Tensor, dtype: number): Handle {
+  if (dtype === DType.float32 || tensor.dtype !== 'float32') return handleOf(tensor);
   const entry = entryOf(tensor);
   settle(entry);
-  if (entry.low !== undefined && entry.lowType !== lowType) {
+  if (entry.low !== undefined && entry.lowType !== dtype) {
     highOf(entry);
     dropLow(entry);
   }
-  if (entry.low === undefined) {
-    entry.low = castHandle(highOf(entry), DType.float32, lowType);
-    entry.lowType = lowType;
-  }
+  entry.low ??= castHandle(highOf(entry), DType.float32, dtype);
+  entry.lowType = dtype;
   return entry.low;
 }
 
@@ -109,18 +119,16 @@ function highOf(entry: DataEntry): Handle {
   return entry.id;
 }
 
-/** Runs a pending convolution by itself, as no bias followed. */
+/** Runs a pending convolution without a bias. */
 function settle(entry: DataEntry): void {
   const { pending } = entry;
   if (!pending) return;
-  const result = pending.run();
-  if (pending.dtype === DType.float32) entry.id = result;
-  else entry.low = result;
+  entry[pending.dtype === DType.float32 ? 'id' : 'low'] = pending.run();
   pending.release();
   entry.pending = undefined;
 }
 
-/** Frees all that an entry holds except its float32 handle. */
+/** Frees everything that an entry holds except its float32 handle. */
 function dropLow(entry: DataEntry): void {
   entry.pending?.release();
   entry.pending = undefined;

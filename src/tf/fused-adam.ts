@@ -1,21 +1,17 @@
 /** Adam and AdamW in one pass over each variable, by TensorFlow's ResourceApplyAdam. */
-import { assignHandle } from './entries';
+import { assignHandle, handleOf } from './entries';
 import type { tf } from './load';
-import { attribute, DType, free, type Handle, handleOf, runOp, scalarHandle } from './native';
+import { attribute, backend, DType, free, type Handle, runOp } from './native';
 import { ResourceVariable } from './resource-variable';
 
 const FLOAT = attribute.type('T', DType.float32);
 
-/** TensorFlow's own variables behind one of tfjs's: the weights during a step, and the two moments. */
-interface Slots {
-  weights: ResourceVariable;
-  first: ResourceVariable;
-  second: ResourceVariable;
-}
+/** TensorFlow's variables for one of tfjs's: its weights during a step, and its two moments. */
+type Slots = [weights: ResourceVariable, first: ResourceVariable, second: ResourceVariable];
 
-/** The numbers of one step. The bias correction is part of `rate` and `epsilon`. */
-export interface AdamStep {
-  /** The weights are multiplied by this first. */
+/** The numbers of one step. `rate` and `epsilon` include the bias correction. */
+interface AdamStep {
+  /** Multiplies the weights before the update. */
   decay: number;
   rate: number;
   beta1: number;
@@ -23,7 +19,7 @@ export interface AdamStep {
   epsilon: number;
 }
 
-/** The moments of variables, by name, and their updates. `dispose` frees them. */
+/** The optimizer's state, by variable name, and its steps. The caller disposes it. */
 export class FusedAdam {
   private readonly slots = new Map<string, Slots>();
   private scalars: Handle[] = [];
@@ -31,14 +27,16 @@ export class FusedAdam {
   beginStep({ decay, rate, beta1, beta2, epsilon }: AdamStep): void {
     free(...this.scalars);
     // β₁ᵗ and β₂ᵗ are 0: TensorFlow would compute the bias correction in float32.
-    this.scalars = [decay, 0, 0, rate, beta1, beta2, epsilon].map(scalarHandle);
+    this.scalars = [decay, 0, 0, rate, beta1, beta2, epsilon].map((value) =>
+      backend().binding.createTensor([], DType.float32, new Float32Array([value])),
+    );
   }
 
   /** Updates one variable in place. The caller disposes `gradient`. */
   stepVariable(variable: tf.Variable, gradient: tf.Tensor): void {
     const [decay, ...scalars] = this.scalars;
     if (decay === undefined) throw new Error('call beginStep before stepVariable');
-    const { weights, first, second } = this.slotsOf(variable);
+    const [weights, first, second] = this.slotsOf(variable);
     const [decayed] = runOp('Mul', [FLOAT], [handleOf(variable), decay]);
     weights.assign(decayed);
     free(decayed);
@@ -51,9 +49,9 @@ export class FusedAdam {
     assignHandle(variable, weights.read());
   }
 
-  /** The running means of each variable's gradient and of its square. The functions copy them to the host. */
+  /** The running means of each variable's gradient and of its square. */
   get moments(): Record<string, Moments> {
-    const entries = [...this.slots].map(([name, { first, second }]): [string, Moments] => {
+    const entries = [...this.slots].map(([name, [, first, second]]): [string, Moments] => {
       const length = first.shape.reduce((a, b) => a * b, 1);
       return [name, { length, first: () => first.values(), second: () => second.values() }];
     });
@@ -61,15 +59,13 @@ export class FusedAdam {
   }
 
   setMoments(variable: tf.Variable, moments: Moments): void {
-    const { first, second } = this.slotsOf(variable);
+    const [, first, second] = this.slotsOf(variable);
     first.setValues(moments.first());
     second.setValues(moments.second());
   }
 
   dispose(): void {
-    for (const { weights, first, second } of this.slots.values()) {
-      for (const variable of [weights, first, second]) variable.dispose();
-    }
+    for (const variable of [...this.slots.values()].flat()) variable.dispose();
     this.slots.clear();
     free(...this.scalars);
     this.scalars = [];
@@ -78,17 +74,17 @@ export class FusedAdam {
   private slotsOf(variable: tf.Variable): Slots {
     let slots = this.slots.get(variable.name);
     if (!slots) {
-      const [weights, first, second] = [1, 2, 3].map(() => new ResourceVariable(variable.shape));
+      slots = [0, 1, 2].map(() => new ResourceVariable(variable.shape)) as Slots;
       const [zeros] = runOp('ZerosLike', [FLOAT], [handleOf(variable)]);
-      for (const moment of [first, second]) moment.assign(zeros);
+      for (const moment of slots.slice(1)) moment.assign(zeros);
       free(zeros);
-      slots = { weights, first, second };
       this.slots.set(variable.name, slots);
     }
     return slots;
   }
 }
 
+/** The two moments of a variable. The functions copy them from TensorFlow. */
 export interface Moments {
   length: number;
   first(): Float32Array;

@@ -1,8 +1,9 @@
 /**
- * Gradients by ops that TensorFlow has and tfjs does not use.
+ * Faster gradients for ReLU, bias and max-pooling, by ops that TensorFlow has and tfjs does not use.
  *
  * tfjs needs six ops for ReLU's gradient, sums a bias's gradient with a general reduction, and uses TensorFlow's
- * generic gradient of max-pooling, which is ten times slower than oneDNN's.
+ * generic gradient of max-pooling, which is ten times slower than oneDNN's. The backward pass of `train/step.ts`
+ * uses these through tfjs's registry.
  */
 import { followingType } from './entries';
 import { tf } from './load';
@@ -11,7 +12,7 @@ import { hasOneDnn } from './onednn';
 
 const FLOAT = attribute.type('T', DType.float32);
 
-/** Replaces tfjs's gradients. Called once, when TensorFlow is loaded. */
+/** Replaces tfjs's gradients. Called once, after TensorFlow has loaded. */
 export function installGradients(): void {
   replaceGradient({
     kernelName: 'Relu',
@@ -44,7 +45,7 @@ export function installGradients(): void {
   if (hasOneDnn(DType.float32)) replaceMaxPooling();
 }
 
-/** Whether the gradient itself is being differentiated: tfjs's tape does not record ops run by name. */
+/** Whether the gradient itself is being differentiated. tfjs cannot differentiate ops that are run by name. */
 function isDifferentiated(): boolean {
   return tf.engine().state.gradientDepth > 0;
 }
@@ -55,18 +56,17 @@ function replaceGradient(config: tf.GradConfig): void {
 }
 
 /**
- * Max-pooling by oneDNN, forward and gradient. The gradient needs the workspace that the forward pass fills. We
- * run that pass again for it: it is cheap, and keeping workspaces is not simple.
+ * Max-pooling by oneDNN, forward and gradient. The gradient needs a workspace that the forward pass fills.
+ * Keeping it until then is complicated, so the gradient runs the forward pass again, which is cheap.
  */
 function replaceMaxPooling(): void {
-  replaceKernel('MaxPool', ({ x }, attrs) => {
-    const [y, workspace] = oneDnnMaxPool(x, poolAttributes(x, attrs));
+  replacePooling('MaxPool', ({ x }, attributes) => {
+    const [y, workspace] = maxPool(x, attributes);
     workspace.dispose();
     return y;
   });
-  replaceKernel('MaxPoolGrad', ({ dy, input, output }, attrs) => {
-    const attributes = poolAttributes(input, attrs);
-    const [again, workspace] = oneDnnMaxPool(input, attributes);
+  replacePooling('MaxPoolGrad', ({ dy, input, output }, attributes) => {
+    const [again, workspace] = maxPool(input, attributes);
     const inputs = [input, output, dy, workspace];
     const gradient = runTensorOp('_MklNativeMaxPoolGrad', attributes, inputs);
     tf.dispose([again, workspace]);
@@ -74,9 +74,13 @@ function replaceMaxPooling(): void {
   });
 }
 
-function replaceKernel(
+function maxPool(x: tf.Tensor, attributes: OpAttribute[]): tf.Tensor[] {
+  return backend().executeMultipleOutputs('_MklNativeMaxPool', attributes, [x], 2);
+}
+
+function replacePooling(
   kernelName: string,
-  kernel: (inputs: Record<string, tf.Tensor>, attrs: PoolAttributes) => tf.Tensor,
+  kernel: (inputs: tf.NamedTensorMap, attributes: OpAttribute[]) => tf.Tensor,
 ): void {
   const original = tf.getKernel(kernelName, 'tensorflow').kernelFunc;
   tf.unregisterKernel(kernelName, 'tensorflow');
@@ -84,45 +88,27 @@ function replaceKernel(
     kernelName,
     backendName: 'tensorflow',
     kernelFunc: (params) => {
-      const inputs = params.inputs as Record<string, tf.Tensor>;
-      const isFloat = Object.values(inputs).every(({ dtype }) => dtype === 'float32');
-      const pooled = inputs.x ?? inputs.input;
-      if (!isFloat || !hasOneDnn(followingType(pooled))) return original(params);
-      return kernel(inputs, params.attrs as unknown as PoolAttributes);
+      const inputs = params.inputs as tf.NamedTensorMap;
+      const { filterSize, strides, pad } = params.attrs as unknown as tf.MaxPoolAttrs;
+      const x = inputs.x ?? inputs.input;
+      if (x.dtype !== 'float32' || typeof pad !== 'string' || !hasOneDnn(followingType(x))) {
+        return original(params);
+      }
+      return kernel(inputs, [
+        FLOAT,
+        attribute.int('ksize', windowOf(filterSize)),
+        attribute.int('strides', windowOf(strides)),
+        attribute.string('padding', pad.toUpperCase()),
+        attribute.string('data_format', 'NHWC'),
+        attribute.bool('workspace_enabled', true),
+        attribute.string('_kernel', 'MklNameChangeOp'),
+      ]);
     },
   });
 }
 
-interface PoolAttributes {
-  filterSize: number | [number, number];
-  strides: number | [number, number];
-  pad: 'same' | 'valid';
-  dimRoundingMode?: 'floor' | 'round' | 'ceil';
-}
-
-function oneDnnMaxPool(x: tf.Tensor, attributes: OpAttribute[]): tf.Tensor[] {
-  return backend().executeMultipleOutputs('_MklNativeMaxPool', attributes, [x], 2);
-}
-
-function poolAttributes(x: tf.Tensor, attrs: PoolAttributes): OpAttribute[] {
-  const info = tf.backend_util.computePool2DInfo(
-    x.shape as [number, number, number, number],
-    attrs.filterSize,
-    attrs.strides,
-    1,
-    attrs.pad,
-    attrs.dimRoundingMode,
-  );
-  if (info.padInfo.type !== 'VALID' && info.padInfo.type !== 'SAME') {
-    throw new Error(`max-pooling pads 'valid' or 'same', not ${info.padInfo.type}`);
-  }
-  return [
-    FLOAT,
-    attribute.int('ksize', [1, info.filterHeight, info.filterWidth, 1]),
-    attribute.int('strides', [1, info.strideHeight, info.strideWidth, 1]),
-    attribute.string('padding', info.padInfo.type),
-    attribute.string('data_format', 'NHWC'),
-    attribute.bool('workspace_enabled', true),
-    attribute.string('_kernel', 'MklNameChangeOp'),
-  ];
+/** [1, height, width, 1] */
+function windowOf(size: number | [number, number]): number[] {
+  const [height, width] = Array.isArray(size) ? size : [size, size];
+  return [1, height, width, 1];
 }

@@ -1,8 +1,8 @@
 /**
- * The one door to TensorFlow: everything else imports `tf` from here.
+ * TensorFlow. All other code imports `tf` from here.
  *
- * It gives tfjs's own operations on TensorFlow's C library, made faster for every model by better gradients
- * (`gradients.ts`), oneDNN's ops (`onednn.ts`) and mixed precision (`autocast.ts`).
+ * `tf` is tfjs on TensorFlow's C library. Every model runs faster on it thanks to better gradients (`gradients.ts`),
+ * oneDNN's ops (`onednn.ts`, `fusion.ts`) and mixed precision (`autocast.ts`).
  */
 import { installAutocast } from './autocast';
 import { installEntries } from './entries';
@@ -18,25 +18,20 @@ installGradients();
 
 export { autocast } from './autocast';
 export { Recording } from './backward';
-export { assignHandle } from './entries';
-export { type AdamStep, FusedAdam, type Moments } from './fused-adam';
+export { handleOf } from './entries';
+export { FusedAdam, type Moments } from './fused-adam';
 export {
   attribute,
   castHandle,
   DType,
   free,
-  type Handle,
-  handleOf,
   type OpAttribute,
   runOp,
   runTensorOp,
-  scalarHandle,
 } from './native';
 export { oneDnnAttributes, TWINS } from './onednn';
-export { fastestPrecision, measuredPrecision } from './precision';
+export { fastestPrecision } from './precision';
 export { seededNormal, seededUniform } from './random';
-export { ResourceVariable } from './resource-variable';
-export { distrustedOps } from './trust';
-export { type LowPrecision, PRECISIONS, type Precision } from './tuning';
+export { PRECISIONS, type Precision } from './tuning';
 export { freeUnreachable, freeWhenUnreachable } from './unreachable';
 export { backend, tf };

@@ -1,8 +1,8 @@
 /**
- * TensorFlow beneath tfjs: any op, by name, on handles.
+ * TensorFlow below tfjs: runs any op by name, on handles.
  *
- * A handle is a number that stands for a tensor inside TensorFlow. tfjs-node's backend keeps one for each
- * tensor's data. A handle returned by `runOp` belongs to the caller, who frees it or gives it to a tensor.
+ * A handle is a number that identifies a tensor inside TensorFlow. tfjs-node's backend keeps one for each
+ * tensor's data. The caller of `runOp` owns the handles it returns, and frees them or gives them to a tensor.
  */
 import { tf } from './load';
 import type { Tuning } from './tuning';
@@ -33,14 +33,14 @@ interface TensorMetadata {
 
 /** A convolution that has not run yet; see `fusion.ts`. */
 export interface Pending {
-  readonly dtype: number;
-  run(): Handle;
-  runWithBias(bias: Handle): Handle;
+  dtype: number;
+  /** Runs the convolution and adds `bias`, if there is one. */
+  run(bias?: Handle): Handle;
   /** Frees the inputs. */
   release(): void;
 }
 
-/** What tfjs-node keeps of a tensor's data. The optional fields are ours; see `entries.ts`. */
+/** tfjs-node's record of a tensor's data. The optional fields are ours; see `entries.ts`. */
 export interface DataEntry {
   shape: number[];
   dtype: number;
@@ -51,7 +51,7 @@ export interface DataEntry {
   /** The handle in low precision, and its type. */
   low?: Handle;
   lowType?: number;
-  /** Whether the value was computed in low precision: then `id` is the copy, else `low` is. */
+  /** Whether the value was computed in low precision. Then `id` is the copy, otherwise `low` is. */
   bornLow?: boolean;
   pending?: Pending;
 }
@@ -71,7 +71,6 @@ export interface Backend {
   };
   isUsingGpuDevice: boolean;
   tensorMap: { has(dataId: object): boolean; get(dataId: object): DataEntry };
-  getInputTensorIds(tensors: tf.Tensor[]): Handle[];
   createOutputTensor(metadata: TensorMetadata): tf.Tensor;
   executeSingleOutput(name: string, attributes: OpAttribute[], inputs: tf.Tensor[]): tf.Tensor;
   executeMultipleOutputs(
@@ -91,17 +90,16 @@ export function backend(): Backend {
   return tf.backend() as unknown as Backend;
 }
 
-// TF_AttrType of TensorFlow's C API.
+// The types are TF_AttrType of TensorFlow's C API.
 export const attribute = {
   string: (name: string, value: string): OpAttribute => ({ name, type: 0, value }),
   int: (name: string, value: number | number[]): OpAttribute => ({ name, type: 1, value }),
-  float: (name: string, value: number): OpAttribute => ({ name, type: 2, value }),
   bool: (name: string, value: boolean): OpAttribute => ({ name, type: 3, value }),
   type: (name: string, value: number): OpAttribute => ({ name, type: 4, value }),
   shape: (name: string, value: number[]): OpAttribute => ({ name, type: 5, value }),
 };
 
-/** The same attributes for an op on another type. */
+/** The attributes of an op, for the same op on another type. */
 export function withType(attributes: OpAttribute[], dtype: number): OpAttribute[] {
   return attributes.map((each) => (each.name === 'T' ? attribute.type('T', dtype) : each));
 }
@@ -118,7 +116,7 @@ export function runOp(
     .map(({ id }) => id);
 }
 
-/** Runs an op on tensors. The tensor returned follows tfjs's rules (tidy, dispose). */
+/** Runs an op on tensors, in the precision that `autocast` has set. The result follows tfjs's rules (tidy, dispose). */
 export function runTensorOp(
   name: string,
   attributes: OpAttribute[],
@@ -139,33 +137,4 @@ export function castHandle(handle: Handle, from: number, to: number): Handle {
     attribute.bool('Truncate', false),
   ];
   return runOp('Cast', attributes, [handle])[0];
-}
-
-/** A float32 scalar as a handle. */
-export function scalarHandle(value: number): Handle {
-  return backend().binding.createTensor([], DType.float32, new Float32Array([value]));
-}
-
-/** A list of int32 as a handle: a shape, say. */
-export function listHandle(values: number[]): Handle {
-  return backend().binding.createTensor([values.length], DType.int32, Int32Array.from(values));
-}
-
-/** The float32 handle of a tensor's data. It stays the tensor's. */
-export function handleOf(tensor: tf.Tensor): Handle {
-  return backend().getInputTensorIds([tensor])[0];
-}
-
-/** ‖a − b‖ / ‖b‖ of two float32 handles. */
-export function relativeError(a: Handle, b: Handle): number {
-  const float = [attribute.type('T', DType.float32)];
-  const [difference] = runOp('Sub', float, [a, b]);
-  const [distance, size] = [difference, b].map((handle) => {
-    const [halfSquare] = runOp('L2Loss', float, [handle]);
-    const value = Math.sqrt(2 * backend().binding.tensorDataSync(halfSquare)[0]);
-    free(halfSquare);
-    return value;
-  });
-  free(difference);
-  return distance / size;
 }

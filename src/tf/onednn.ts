@@ -1,24 +1,16 @@
 /**
- * oneDNN's ops, which TensorFlow has next to its own on x86 CPUs, under other names.
+ * oneDNN's ops, which TensorFlow has in addition to its own on x86 CPUs, under other names.
  *
- * TensorFlow uses oneDNN for all ops if the processor has instructions made for networks (AVX-512 VNNI,
+ * TensorFlow uses oneDNN for all ops if the processor has instructions made for neural networks (AVX-512 VNNI,
  * AMX …), and for none otherwise. Neither is best. With AVX2 only, oneDNN is up to four times faster in input
  * gradients and matrix products, but slower in filter gradients (`npm run bench -- --ops` measures both).
  * So we choose op by op.
  */
-import {
-  attribute,
-  backend,
-  castHandle,
-  DType,
-  free,
-  type Handle,
-  type OpAttribute,
-  relativeError,
-  runOp,
-  withType,
-} from './native';
+import { handleAs, handleOf, runRaw } from './entries';
+import { tf } from './load';
+import { attribute, backend, DType, type OpAttribute, withType } from './native';
 import { hasInstructions } from './processor';
+import { seededNormal } from './random';
 
 /** TensorFlow's own name → oneDNN's. */
 export const TWINS: Record<string, string> = {
@@ -29,31 +21,30 @@ export const TWINS: Record<string, string> = {
   BatchMatMulV2: '_MklBatchMatMulV2',
 };
 
-/** The fastest op here that does what `name` does, with its attributes. `isThin`: see the function below. */
+/** The fastest op on this machine that computes what `name` does, with its attributes. For `thin` see `isThin`. */
 export function fastestOp(
   name: string,
   attributes: OpAttribute[],
-  isThin = false,
+  thin = false,
 ): [name: string, attributes: OpAttribute[]] {
   const twin = TWINS[name];
-  const dtype = twin && (attributes.find((each) => each.name === 'T')?.value as number);
-  if (!dtype || !hasOneDnn(dtype) || attributes.some(({ value }) => value === 'EXPLICIT')) {
-    return [name, attributes];
-  }
-  const isOwnFaster = name === 'Conv2DBackpropFilter' && !isThin && !hasInstructions('avx512f');
+  const dtype = attributes.find((each) => each.name === 'T')?.value as number;
+  const isExplicit = attributes.some(({ value }) => value === 'EXPLICIT');
+  if (!twin || isExplicit || !hasOneDnn(dtype)) return [name, attributes];
+  const isOwnFaster = name === 'Conv2DBackpropFilter' && !thin && !hasInstructions('avx512f');
   return isOwnFaster ? [name, attributes] : [twin, oneDnnAttributes(attributes)];
 }
 
 /**
  * Whether this is the filter gradient of a convolution over a few channels, as in a network's first layer.
- * TensorFlow's own op hardly uses the vector units there. Low precision leaves its units half empty:
- * for AlexNet's conv1 float32 takes 28 ms and bfloat16 46.
+ * TensorFlow's own op hardly uses the vector units there. Low precision leaves half of each unit empty:
+ * AlexNet's conv1 takes 28 ms in float32 and 46 ms in bfloat16.
  */
-export function isThin(name: string, [x]: readonly (readonly number[])[]): boolean {
-  return name === 'Conv2DBackpropFilter' && x[3] < 8;
+export function isThin(name: string, [x]: tf.Tensor[]): boolean {
+  return name === 'Conv2DBackpropFilter' && x.shape[3]! < 8;
 }
 
-/** The attributes that oneDNN's op takes, made from those of TensorFlow's own. */
+/** The attributes of TensorFlow's own op, for oneDNN's. */
 export function oneDnnAttributes(attributes: OpAttribute[]): OpAttribute[] {
   const known = attributes.filter(
     ({ name }) => name !== 'use_cudnn_on_gpu' && name !== 'explicit_paddings',
@@ -61,7 +52,7 @@ export function oneDnnAttributes(attributes: OpAttribute[]): OpAttribute[] {
   return [...known, attribute.string('_kernel', 'MklNameChangeOp')];
 }
 
-/** Whether oneDNN's ops work in this type here. Tried once. */
+/** Whether oneDNN's ops work in this type on this machine. Each type is tried once. */
 export function hasOneDnn(dtype: number): boolean {
   const { isUsingGpuDevice, tuning } = backend();
   let has = tuning.oneDnn.get(dtype);
@@ -74,17 +65,7 @@ export function hasOneDnn(dtype: number): boolean {
 
 /** Runs a convolution with bias and compares it with TensorFlow's own in float32. */
 function tryOneDnn(dtype: number): boolean {
-  const made: Handle[] = [];
-  const keep = (handle: Handle): Handle => {
-    made.push(handle);
-    return handle;
-  };
-  const ramp = (shape: number[]) => {
-    const length = shape.reduce((a, b) => a * b);
-    const values = Float32Array.from({ length }, (_, i) => (i % 7) - 3);
-    return keep(backend().binding.createTensor(shape, DType.float32, values));
-  };
-  const float = [
+  const attributes = [
     attribute.type('T', DType.float32),
     attribute.int('strides', [1, 1, 1, 1]),
     attribute.string('padding', 'SAME'),
@@ -92,16 +73,24 @@ function tryOneDnn(dtype: number): boolean {
     attribute.int('dilations', [1, 1, 1, 1]),
   ];
   try {
-    const [x, filter, bias] = [[1, 4, 4, 8], [3, 3, 8, 8], [8]].map(ramp);
-    const convolved = keep(runOp('Conv2D', float, [x, filter])[0]);
-    const want = keep(runOp('Add', float.slice(0, 1), [convolved, bias])[0]);
-    const inputs = [x, filter, bias].map((each) => keep(castHandle(each, DType.float32, dtype)));
-    const attributes = oneDnnAttributes(withType(float, dtype));
-    const fused = keep(runOp('_MklNativeConv2DWithBias', attributes, inputs)[0]);
-    return relativeError(keep(castHandle(fused, dtype, DType.float32)), want) < 0.02;
+    return tf.tidy(() => {
+      const shapes = [[1, 4, 4, 8], [3, 3, 8, 8], [8]];
+      const inputs = shapes.map((shape, i) => seededNormal(shape, 1, i, 0));
+      const [x, filter, bias] = inputs;
+      const want = runRaw('Conv2D', attributes, [x, filter].map(handleOf))[0].add(bias);
+      const [got] = runRaw(
+        '_MklNativeConv2DWithBias',
+        oneDnnAttributes(withType(attributes, dtype)),
+        inputs.map((input) => handleAs(input, dtype)),
+      );
+      return relativeError(got, want) < 0.02;
+    });
   } catch {
     return false;
-  } finally {
-    free(...made);
   }
+}
+
+/** ‖a − b‖ / ‖b‖. */
+export function relativeError(a: tf.Tensor, b: tf.Tensor): number {
+  return tf.tidy(() => a.sub(b).norm().div(b.norm()).dataSync()[0]);
 }

@@ -1,4 +1,4 @@
-/** What `--precision auto` stands for. */
+/** Resolves `--precision auto`. */
 import { autocast } from './autocast';
 import { tf } from './load';
 import { backend } from './native';
@@ -6,22 +6,19 @@ import { hasInstructions } from './processor';
 import type { Precision } from './tuning';
 
 /**
- * The precision that `auto` stands for: bfloat16 if this machine is clearly faster in it, else float32.
- * An x86 processor lists its instructions, so the answer is always the same there. Elsewhere a convolution is
- * timed, once.
+ * bfloat16 if this machine is clearly faster in it, otherwise float32. An x86 CPU lists its instructions, so the
+ * answer is always the same. Other machines time a convolution, once per process.
  */
 export function fastestPrecision(): Precision {
-  const { tuning } = backend();
-  tuning.fastest ??= knownPrecision() ?? measuredPrecision();
+  const { isUsingGpuDevice, tuning } = backend();
+  if (!isUsingGpuDevice && hasInstructions('sse2')) {
+    return hasInstructions('amx_bf16', 'avx512_bf16') ? 'bfloat16' : 'float32';
+  }
+  tuning.fastest ??= measuredPrecision();
   return tuning.fastest;
 }
 
-function knownPrecision(): Precision | undefined {
-  if (backend().isUsingGpuDevice || !hasInstructions('sse2')) return undefined;
-  return hasInstructions('amx_bf16', 'avx512_bf16') ? 'bfloat16' : 'float32';
-}
-
-/** The precision that convolves clearly faster here. */
+/** The precision that convolves clearly faster on this machine. */
 export function measuredPrecision(): Precision {
   return tf.tidy(() => {
     const x: tf.Tensor4D = tf.ones([32, 13, 13, 256]);
@@ -38,7 +35,7 @@ export function measuredPrecision(): Precision {
     try {
       return milliseconds('float32') > 1.2 * milliseconds('bfloat16') ? 'bfloat16' : 'float32';
     } catch {
-      return 'float32'; // this device does not convolve in bfloat16 at all
+      return 'float32'; // this device cannot convolve in bfloat16
     }
   });
 }

@@ -1,7 +1,4 @@
-/**
- * Random tensors from TensorFlow's counter-based generator (Philox): the same seed and stream give the same
- * tensor in every process.
- */
+/** Random tensors that depend only on seed and stream, from TensorFlow's counter-based generator (Philox). */
 import { tf } from './load';
 import { attribute, DType, runTensorOp } from './native';
 

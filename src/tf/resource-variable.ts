@@ -2,27 +2,24 @@
 import { attribute, backend, DType, free, type Handle, runOp } from './native';
 
 const FLOAT = attribute.type('dtype', DType.float32);
-/** TensorFlow gives a variable of this name a name of its own (`ResourceHandle::ANONYMOUS_NAME`). */
+/** TensorFlow gives each variable of this name a unique one (`ResourceHandle::ANONYMOUS_NAME`). */
 const ANONYMOUS = 'cd2c89b7-88b7-44c8-ad83-06c2a9158347';
 
-/** A float32 variable that tfjs does not see: `numTensors` does not count it, and only `dispose` frees it. */
+/** A float32 variable outside tfjs: `numTensors` does not count it, and only `dispose` frees it. */
 export class ResourceVariable {
   readonly handle: Handle;
 
   constructor(readonly shape: number[]) {
-    [this.handle] = runOp(
-      'VarHandleOp',
-      [
-        FLOAT,
-        attribute.shape('shape', shape),
-        attribute.string('shared_name', ANONYMOUS),
-        attribute.string('container', ''),
-      ],
-      [],
-    );
+    const attributes = [
+      FLOAT,
+      attribute.shape('shape', shape),
+      attribute.string('shared_name', ANONYMOUS),
+      attribute.string('container', ''),
+    ];
+    [this.handle] = runOp('VarHandleOp', attributes, []);
   }
 
-  /** Takes the value of a float32 handle of the same shape. They share memory until one of them changes. */
+  /** Sets the value to that of a float32 handle of the same shape. They share memory until one of them changes. */
   assign(value: Handle): void {
     runOp('AssignVariableOp', [FLOAT], [this.handle, value], 0);
   }

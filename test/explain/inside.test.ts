@@ -12,7 +12,7 @@ const layers: LayerSpec[] = [
 const model = alexnet({ inputSize: 2, layers });
 model.getLayer('conv1').setWeights([tf.tensor4d([2, -1], [1, 1, 1, 2]), tf.tensor1d([0, 1])]);
 
-test('in a picture of a filter, 0 is grey and the largest weight black or white', async () => {
+test('in the picture of a filter, 0 is grey and the largest weight is black or white', async () => {
   const filters = await expectNoLeak(() => filterImages(model));
   expect(filters).toEqual([
     { height: 1, width: 1, pixels: Uint8Array.of(255) },
@@ -36,7 +36,7 @@ test('feature maps are taken after the ReLU, strongest channel first', async () 
   ]);
 });
 
-test('errors name a missing layer, and one with more channels', () => {
+test('errors name a missing layer, and a layer with too many channels', () => {
   expect(() => filterImages(model, 'conv9')).toThrow("no convolution 'conv9'");
   const deep = alexnet({ inputSize: 63 });
   expect(() => filterImages(deep, 'conv2')).toThrow('the filters of conv2 have 64 channels');

@@ -5,7 +5,6 @@ import { type DrawOptions, draw, drawings } from './hands';
 
 const plain: DrawOptions = {
   label: 2,
-  hand: 0,
   width: 200,
   height: 240,
   size: 0.6,
@@ -25,7 +24,7 @@ const plain: DrawOptions = {
   seed: 3,
 };
 
-// Every digit in every hand, three times. Their steps are computed once.
+// Every digit twelve times. The steps are computed once.
 const drawn = drawings(120, 1);
 let taken: DigitStep[][] | undefined;
 function stepsOfDrawn(): DigitStep[][] {
@@ -54,7 +53,7 @@ function meanDifference(a: Uint8Array, b: Uint8Array): number {
   return a.reduce((sum, value, i) => sum + Math.abs(value - b[i]), 0) / a.length;
 }
 
-/** Size and centre of mass of what is not black. */
+/** Size and centre of mass of the pixels that are not black. */
 function geometry(pixels: Uint8Array) {
   const lit = [...pixels.keys()].filter((i) => pixels[i] > 0);
   const [xs, ys] = [lit.map((i) => i % 28), lit.map((i) => Math.floor(i / 28))];
@@ -68,18 +67,11 @@ function geometry(pixels: Uint8Array) {
   };
 }
 
-test('the steps, and the size of each picture', () => {
+test('the names of the steps and the sizes of their pictures', () => {
   const steps = digitSteps(draw(plain));
-  expect(steps.map(({ name }) => name)).toEqual([
-    'Grey',
-    'Light on dark',
-    'Even light',
-    'Ink',
-    'Crop',
-    'Stroke width',
-    '20×20 box',
-    'Centre of mass',
-  ]);
+  expect(steps.map(({ name }) => name).join(', ')).toBe(
+    'Grey, Light on dark, Even light, Ink, Crop, Stroke width, 20×20 box, Centre of mass',
+  );
   for (const { pixels, width, height } of steps) expect(pixels.length).toBe(width * height);
   const [grey, light, , ink, crop, , box] = steps;
   expect([grey.width, grey.height]).toEqual([200, 240]);
@@ -101,7 +93,7 @@ test('box and centre of mass of every drawing are as in MNIST', () => {
   images.push(...stepsOfDrawn().map(last));
   for (const image of images) {
     const { width, height, centre } = geometry(image);
-    expect(Math.max(width, height)).toBeGreaterThanOrEqual(19); // 20, less a rim that rounds to black
+    expect(Math.max(width, height)).toBeGreaterThanOrEqual(19); // 20, minus a rim that rounds to black
     expect(Math.max(width, height)).toBeLessThanOrEqual(20);
     for (const place of centre) {
       expect(place).toBeGreaterThanOrEqual(13.95); // rounding to bytes moves it a little
@@ -121,16 +113,16 @@ test('dark on light and light on dark give the same bytes', () => {
   }
 });
 
-test('dark and light ink are told apart in every drawing, in shade and in sun', () => {
+test('dark ink is distinguished from light ink in every drawing, even in the shade', () => {
   stepsOfDrawn().forEach(([grey, light], i) => {
     const [before, after] = [grey, light].map(({ pixels }) => Buffer.from(pixels));
     expect(before.equals(after)).toBe(!drawn[i].darkOnLight);
   });
 });
 
-test('the size, place and light of the digit do not matter', () => {
+test('size and position of the digit, and the light, do not matter', () => {
   const reference = mnistForm(draw(plain));
-  // The largest mean difference of the 28×28 pixels. A shift by one pixel would give 20 to 30.
+  // The limit for the mean difference of the 28×28 pixels. A shift by one pixel would give 20 to 30.
   const others: [number, Partial<DrawOptions>][] = [
     [4, { width: 600, height: 720 }],
     [4, { width: 1500, height: 1100 }], // reduced first
@@ -146,13 +138,13 @@ test('the size, place and light of the digit do not matter', () => {
   }
 });
 
-test('thin strokes come out as bright as thick ones', () => {
+test('thin strokes become as bright as thick ones', () => {
   const thin = mnistForm(draw({ ...plain, width: 600, height: 720, stroke: 0.005 }));
   expect(thin.filter((value) => value > 150).length).toBeGreaterThan(40);
   expect(meanDifference(thin, mnistForm(draw({ ...plain, stroke: 0.09 })))).toBeLessThan(12);
 });
 
-test("MNIST's digits, ten times as large, on paper and with noise, come back", () => {
+test("MNIST's digits are recovered from noisy pictures on paper, ten times as large", () => {
   const { pixels } = loadDataset('test');
   const noise = draw({ ...plain, width: 280, height: 280, ink: 128, paper: 128, noise: 7 });
   const differences = Array.from({ length: 20 }, (_, k) => {
@@ -167,14 +159,14 @@ test("MNIST's digits, ten times as large, on paper and with noise, come back", (
   expect(differences[19]).toBeLessThan(27); // at worst, shifted by a pixel
 });
 
-test('a grey 28×28 picture, light on dark, stays as it is', () => {
+test('a grey 28×28 picture, light on dark, is not changed', () => {
   const { pixels } = loadDataset('test');
   for (const digit of [0, 1, 2].map((i) => pixels.slice(784 * i, 784 * (i + 1)))) {
     const bitmap = picture(28, 28, (x, y) => digit[28 * y + x]);
     expect(digitSteps(bitmap)).toEqual([
       { name: 'MNIST form', pixels: digit, width: 28, height: 28 },
     ]);
-    // Other 28×28 pictures go through all steps, with nearly the same result.
+    // Other 28×28 pictures go through all steps and come out nearly the same.
     const onPaper = picture(28, 28, (x, y) => 255 - digit[28 * y + x]);
     expect(digitSteps(onPaper).length).toBe(8);
     expect(meanDifference(mnistForm(onPaper), digit)).toBeLessThan(20);
@@ -196,8 +188,8 @@ test('colours become grey by luma; transparency is white paper, or black under w
   expect(Math.min(...grey.pixels)).toBe(76); // PIL: Image.new("RGB", (1, 1), (255, 0, 0)).convert("L")
 });
 
-test('the bar of a 5 stays; specks, a ruled line and a table edge are removed', () => {
-  const digit = draw({ ...plain, label: 5, hand: 2, ink: 20, paper: 240 });
+test('keeps the bar of a 5; removes specks, a ruled line and a table edge', () => {
+  const digit = draw({ ...plain, label: 5, ink: 20, paper: 240 });
   const clean = mnistForm(digit);
   const paint = (f: (x: number, y: number) => boolean): Bitmap => {
     return picture(plain.width, plain.height, (x, y) =>
@@ -212,7 +204,7 @@ test('the bar of a 5 stays; specks, a ruled line and a table edge are removed', 
   for (const [name, f] of dirt) {
     expect([name, meanDifference(mnistForm(paint(f)), clean) < 4]).toEqual([name, true]);
   }
-  // With a gap between bar and body, both stay, and so does the height.
+  // If there is a gap between bar and body, both are kept, and so is the height.
   const [, , , ink] = digitSteps(digit);
   const cut = digitSteps(
     picture(plain.width, plain.height, (x, y) =>
@@ -273,14 +265,14 @@ function nearestLabels(pictures: Uint8Array[]): number[] {
   });
 }
 
-test('the most similar image of MNIST has the right label with the steps, not without', () => {
+test('the most similar MNIST image has the right label with the steps, but not without them', () => {
   const share = (found: number[]) =>
     found.filter((label, i) => label === drawn[i].label).length / drawn.length;
   const withSteps = share(nearestLabels(stepsOfDrawn().map(last)));
   const without = share(
     nearestLabels(
       drawn.map(({ bitmap: { data, width, height } }) => {
-        // Only reduced to 28×28, nearest pixel.
+        // Only reduced to 28×28 by taking the nearest pixel.
         const at = (i: number, length: number) => Math.floor(((i + 0.5) * length) / 28);
         return Uint8Array.from({ length: 784 }, (_, i) => {
           return data[4 * (at(Math.floor(i / 28), height) * width + at(i % 28, width))];

@@ -1,24 +1,32 @@
-/** Our numbers beside PyTorch's (parity/reference/parity.py). `npm run parity` prints the same as a page. */
-import { absolute, digest, readGolden, relative, seedValues } from '../../parity/golden';
-import { networkSections } from '../../parity/network';
-import { isWithin, markdown, type Section } from '../../parity/sections';
+/** Our numbers compared with PyTorch's. `npm run parity` prints the same rows as a report. */
 import {
+  absolute,
+  accumulationSection,
   dropoutSection,
+  fingerprint,
   initialisationSection,
+  isWithin,
+  markdown,
+  networkSections,
   preprocessingSection,
-} from '../../parity/statistics';
-import { accumulationSection, trainingSection } from '../../parity/training';
+  readGolden,
+  relative,
+  row,
+  type Section,
+  seedValues,
+  trainingSection,
+} from '../../parity/index';
 import { expectNoLeak } from '../support/tensors';
 
 const golden = readGolden();
 
-/** Measures, and expects as many rows as named, all within their limits. */
-async function expectWithin(measure: () => Section[], rows: number): Promise<string[]> {
+/** Expects `count` rows, all within their limits. Returns their descriptions. */
+async function expectWithin(measure: () => Section[], count: number): Promise<string[]> {
   const sections = await expectNoLeak(measure);
-  const all = sections.flatMap((section) => section.rows);
-  expect(all.filter((row) => !isWithin(row))).toEqual([]);
-  expect(all).toHaveLength(rows);
-  return all.map(({ what }) => what);
+  const rows = sections.flatMap((section) => section.rows);
+  expect(rows.filter((row) => !isWithin(row))).toEqual([]);
+  expect(rows).toHaveLength(count);
+  return rows.map(({ what }) => what);
 }
 
 test('preprocessing', () => expectWithin(() => [preprocessingSection(golden)], 3));
@@ -28,11 +36,12 @@ test('every layer forward and every parameter backward', async () => {
   await expectWithin(() => networkSections(golden), 15 + 16);
 });
 
-test('AdamW and a loss curve', () => expectWithin(() => [trainingSection(golden)], 2));
+test('both optimizers and a loss curve', () => expectWithin(() => [trainingSection(golden)], 3));
 
-test("accumulation equals a large batch, and the article's loop throws 3 of 4 gradients away", async () => {
+test("accumulation equals a large batch; the article's loop throws away 3 of 4 gradients", async () => {
   const rows = await expectWithin(() => [accumulationSection(golden)], 9);
-  expect(rows[8]).toContain('15 of 20 here and 15 in PyTorch');
+  const discarded = rows.find((what) => what.includes('gradients thrown away'));
+  expect(discarded).toContain('15 of 20 here and 15 in PyTorch');
 });
 
 test('initialisation', () => expectWithin(() => [initialisationSection(golden)], 17));
@@ -41,36 +50,38 @@ test('dropout', () => expectWithin(() => [dropoutSection(golden)], 4));
 
 describe('the comparison itself', () => {
   const tensor = seedValues(1000, 1, 7);
-  const reference = digest(tensor);
+  const reference = fingerprint(tensor);
 
-  test('sees one value of many, outside the sample too', () => {
+  test('detects one changed value, also outside the sample', () => {
     for (const index of [0, 1, 500, 999]) {
       const changed = Float32Array.from(tensor);
       changed[index] += 0.01;
-      expect(absolute(digest(changed), reference)).toBeGreaterThan(1e-4);
-      expect(relative(digest(changed), reference)).toBeGreaterThan(1e-4);
+      expect(absolute(fingerprint(changed), reference)).toBeGreaterThan(1e-4);
+      expect(relative(fingerprint(changed), reference)).toBeGreaterThan(1e-4);
     }
-    expect(absolute(digest(tensor), reference)).toBe(0);
+    expect(absolute(fingerprint(tensor), reference)).toBe(0);
   });
 
-  test('sees the right values in the wrong order', () => {
-    const turned = Float32Array.from(tensor, (_, i) => tensor[(i % 10) * 100 + Math.floor(i / 10)]);
-    expect(relative(digest(turned), reference)).toBeGreaterThan(0.1);
+  test('detects the right values in the wrong order', () => {
+    const transposed = Float32Array.from(
+      tensor,
+      (_, i) => tensor[(i % 10) * 100 + Math.floor(i / 10)],
+    );
+    expect(relative(fingerprint(transposed), reference)).toBeGreaterThan(0.1);
   });
 
-  test('a NaN is no small difference', () => {
+  test('a NaN is never within the limit', () => {
     const broken = Float32Array.from(tensor, (value, i) => (i === 3 ? Number.NaN : value));
-    const measured = absolute(digest(broken), reference);
-    expect(isWithin({ what: '', measured, limit: 1 })).toBe(false);
+    expect(isWithin(row('', absolute(fingerprint(broken), reference), 1))).toBe(false);
   });
 
-  test('a row beyond its limit stands out on the page', () => {
-    const rows = [{ what: 'this', measured: 0.5, limit: 1e-4 }];
+  test('the report shows a row beyond its limit in bold', () => {
+    const rows = [row('this', 0.5, 1e-4)];
     expect(markdown({ title: '', text: '', rows })).toContain('| this | **0.50** | 1.0e-4 |');
   });
 });
 
-test('the golden numbers are those of a network that computes and learns', () => {
+test("PyTorch's numbers come from a network that computes and learns", () => {
   const { layers, gradients, loss } = golden.network;
   for (const { max } of [...Object.values(layers), ...Object.values(gradients)]) {
     expect(max).toBeGreaterThan(0.01);

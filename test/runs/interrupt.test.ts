@@ -21,7 +21,7 @@ test('the first interrupt aborts the signal, and other handlers get the next one
   expect(process.listenerCount('SIGINT')).toBe(0);
 });
 
-test('handlers are put back after an error', async () => {
+test('handlers are restored after an error', async () => {
   const before = process.listeners('SIGTERM');
   const failing = interruptible(() => Promise.reject(new Error('no')), ['SIGTERM']);
   await expect(failing).rejects.toThrow('no');

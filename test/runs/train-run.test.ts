@@ -43,7 +43,7 @@ const base: RunOptions = {
 
 class Killed extends Error {}
 
-/** Trains a new model in `folder`, and dies after so many steps. */
+/** Trains a new model in `folder`, and is killed after `steps` steps. Then it returns undefined. */
 async function session(folder: string, options: RunOptions, steps = Number.POSITIVE_INFINITY) {
   const model = build();
   let left = steps;
@@ -68,7 +68,7 @@ const timeless = ({ epochs, steps }: Pick<History, 'epochs' | 'steps'>) => ({
 });
 
 describe.each<Precision>(['float32', 'bfloat16', 'float16'])('%s', (precision) => {
-  test('a run that is killed and resumed again and again ends with the same bits', async () => {
+  test('a run that is killed and resumed several times ends with the same weights, bit for bit', async () => {
     const options = { ...base, precision };
     const whole = (await session(newFolder(), options))!;
     for (const checkpointSteps of [1, 2]) {
@@ -77,7 +77,7 @@ describe.each<Precision>(['float32', 'bfloat16', 'float16'])('%s', (precision) =
         const lines: string[] = [];
         const say = (line: string) => lines.push(line);
         let ended: Awaited<ReturnType<typeof session>>;
-        // Each session makes two or three steps and is killed.
+        // Each session is killed after two or three steps.
         for (let tries = 0; !ended && tries < 20; tries++) {
           ended = await session(folder, { ...options, checkpointSteps, say }, 2 + (tries % 2));
         }
@@ -93,7 +93,7 @@ describe.each<Precision>(['float32', 'bfloat16', 'float16'])('%s', (precision) =
   });
 });
 
-test('an interrupt leaves a checkpoint, during validation too', async () => {
+test('an interrupt writes a checkpoint, during validation too', async () => {
   const whole = (await session(newFolder(), base))!;
   for (const place of ['Epoch 2/3', 'Validating']) {
     const folder = newFolder();
@@ -114,7 +114,7 @@ test('an interrupt leaves a checkpoint, during validation too', async () => {
   }
 });
 
-test('other settings are refused by name, unless the change is on purpose', async () => {
+test('changed settings are refused by name, unless they are listed in `changes`', async () => {
   const folder = newFolder();
   await session(folder, { ...base, checkpointSteps: 1 }, 2);
   const before = fs.readdirSync(path.join(folder, 'checkpoints'));
@@ -129,7 +129,7 @@ test('other settings are refused by name, unless the change is on purpose', asyn
   expect(changed!.history.epochs.length).toBe(4);
 });
 
-test('other images or another network are refused, and the model stays unchanged', async () => {
+test('other images or another network are refused, and the model is not changed', async () => {
   const folder = newFolder();
   await session(folder, { ...base, checkpointSteps: 1 }, 2);
   const model = build();
@@ -144,7 +144,7 @@ test('other images or another network are refused, and the model stays unchanged
   );
 });
 
-test('resume: yes needs an unfinished run, no needs an empty folder', async () => {
+test('resume: yes needs an unfinished run, no needs a folder without a run', async () => {
   const folder = newFolder();
   await expect(session(folder, { ...base, resume: 'yes' })).rejects.toThrow('nothing to continue');
   await session(folder, { ...base, checkpointSteps: 1 }, 1);
@@ -168,14 +168,14 @@ test('a run killed before its first checkpoint starts over', async () => {
   expect(resumed!.hash).toBe((await session(newFolder(), base))!.hash);
 });
 
-test('a second training in the same folder is refused', async () => {
+test('a second training run in the same folder is refused', async () => {
   const folder = newFolder();
   const first = trainRun(folder, build(), set, base);
   await expect(trainRun(folder, build(), set, base)).rejects.toThrow(
     'this process is training there now',
   );
   await first;
-  // The lock of a process that is gone does not count.
+  // A lock whose process has died is ignored.
   fs.writeFileSync(path.join(folder, '.lock'), `${process.pid} 12`);
   await session(folder, { ...base, epochs: 1 });
   expect(fs.existsSync(path.join(folder, '.lock'))).toBe(false);
@@ -216,7 +216,7 @@ describe('a checkpoint', () => {
     expect(resumed!.hash).toBe((await session(newFolder(), base))!.hash);
   });
 
-  test('that cannot be written leaves the previous one, and says so', async () => {
+  test('that cannot be written leaves the previous one intact, and the error says so', async () => {
     const folder = newFolder();
     await session(folder, { ...base, checkpointSteps: 1 }, 2);
     const before = readCheckpoint(path.join(folder, 'checkpoints'), trainState);
@@ -247,7 +247,7 @@ describe('a checkpoint', () => {
   });
 });
 
-test('a loss that is not finite ends the run, naming the step, the rate and the last good checkpoint', async () => {
+test('a loss that is not finite ends the run; the error names the step, the rate and the last good checkpoint', async () => {
   const folder = newFolder();
   const model = build();
   const options = {

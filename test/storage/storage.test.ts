@@ -33,7 +33,7 @@ test('a saved model loads from its folder and from the run folder', async () => 
     }
     model.dispose();
   });
-  expect(fs.readdirSync(path.dirname(folder))).toEqual(['model']); // no temporary files are left
+  expect(fs.readdirSync(path.dirname(folder))).toEqual(['model']); // no temporary files
 });
 
 test('saving again replaces the model', async () => {

@@ -1,4 +1,4 @@
-/** Chromium for the tests (the variable CHROMIUM names another place); without one they say so and skip. */
+/** Chromium for the browser tests. They are skipped if there is none. CHROMIUM can name the executable. */
 import fs from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
@@ -9,13 +9,11 @@ const executablePath = [
   '/usr/bin/google-chrome',
 ].find((file) => file && fs.existsSync(file));
 if (!executablePath)
-  console.warn(
-    'No Chromium here: the browser tests are skipped (Debian: apt-get install chromium)',
-  );
+  console.warn('No Chromium: the browser tests are skipped (on Debian: apt-get install chromium)');
 
 export const describeBrowser = executablePath ? describe : describe.skip;
 
-/** Starts it without a graphics card, and without what it would load by itself. */
+/** Starts Chromium without the GPU and without downloads of its own. */
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath,
@@ -32,13 +30,13 @@ export function launchChromium(): Promise<Browser> {
 
 export interface Watched {
   page: Page;
-  /** The addresses that the page asked for. */
+  /** The URLs that the page requested. */
   requests: string[];
-  /** What it threw and nobody caught. */
+  /** The messages of uncaught errors. */
   errors: string[];
 }
 
-/** Opens an empty page in a context of its own. */
+/** Opens an empty page in a new context. */
 export async function openPage(
   browser: Browser,
   options: Parameters<Browser['newContext']>[0],

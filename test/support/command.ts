@@ -9,10 +9,22 @@ export interface Result {
   stderr: string;
 }
 
-/** Runs `node scripts/…` as npm does, and collects its output. */
+/** Runs `node ARGS…` in the project's root, as npm does, and collects its output. */
 export function command(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
+  return collect(process.execPath, args, { ...process.env, ...env });
+}
+
+/** Runs a Python script in the project's Python environment and collects its output. */
+export async function python(...args: string[]): Promise<Result> {
+  const find =
+    "import('./scripts/environment.mjs').then((m) => console.log(m.pythonEnvironment().python))";
+  const { stdout } = await command(['--eval', find]);
+  return collect(stdout.trim(), args, process.env);
+}
+
+function collect(program: string, args: string[], env: NodeJS.ProcessEnv): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...env } });
+    const child = spawn(program, args, { cwd: root, env });
     const result: Result = { code: null, stdout: '', stderr: '' };
     child.stdout.on('data', (chunk) => {
       result.stdout += chunk;
@@ -25,12 +37,12 @@ export function command(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Re
   });
 }
 
-/** Runs one of the commands, `npm run train`, `evaluate` … */
+/** Runs a command such as `npm run train`. */
 export function cli(name: string, ...args: string[]): Promise<Result> {
   return command(['scripts/run.mjs', `src/cli/${name}.ts`, ...args]);
 }
 
-/** Calls `f` for each item, two at a time: as many as the cores that tests may count on. */
+/** Calls `f` for each item, two at a time: tests can count on two cores. */
 export async function inParallel<T, R>(
   items: readonly T[],
   f: (item: T) => Promise<R>,

@@ -1,6 +1,6 @@
 /**
- * jest gives each test file its own globals, so that its `Float32Array` is not the one that TensorFlow's
- * native code returns, and `instanceof` fails inside tfjs. Here the outer ones are handed in.
+ * jest gives each test file its own globals. Then a `Float32Array` from TensorFlow's native code is not an instance
+ * of the test's `Float32Array`, and tfjs fails. This passes the outer classes in.
  */
 const { TestEnvironment } = require('jest-environment-node');
 

@@ -1,6 +1,6 @@
 import { backend } from '../../src/tf/index';
 
-/** Runs `body` and counts TensorFlow's handles that were made and not freed, which tfjs does not see. */
+/** Runs `body` and returns how many of TensorFlow's handles it created and did not free. tfjs does not count them. */
 export function countHandles(body: () => void): number {
   const { binding } = backend();
   let held = 0;

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-/** An images file of the IDX format. */
+/** The content of an IDX file with images. */
 export function idxImages(
   count: number,
   height: number,
@@ -18,21 +18,21 @@ export function idxImages(
   ]);
 }
 
-/** A labels file of the IDX format. */
+/** The content of an IDX file with labels. */
 export function idxLabels(labels: number[]): Buffer {
   const header = Buffer.alloc(8);
   for (const [i, value] of [2049, labels.length].entries()) header.writeUInt32BE(value, 4 * i);
   return Buffer.concat([header, Buffer.from(labels)]);
 }
 
-/** A new folder that is removed when the tests of this file are over. */
+/** Creates a folder that is removed after the tests of this file. */
 export function temporaryFolder(): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'alexnet-test-'));
   afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Writes files into a new folder below `parent` and returns it. */
+/** Writes files into the folder `parent/name` and returns its path. */
 export function folderOf(
   parent: string,
   name: string,

@@ -1,5 +1,5 @@
-"""Runs a training cell twice and presses the stop button each time; then runs the cell that builds the real network
-four times, without disposing it. Prints the output of all cells.
+"""Runs a training cell twice and interrupts it each time, as the stop button does. Then runs the cell that builds
+the real network four times without disposing it. Prints the output of the cells.
 
 Usage: interrupt.py NOTEBOOK_FOLDER RUN_FOLDER
 """

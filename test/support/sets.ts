@@ -2,7 +2,7 @@ import { type ImageSet, randomUniform } from '../../src/data/index';
 import { type AlexNetOptions, alexnet, type LayerSpec } from '../../src/model/index';
 import type { tf } from '../../src/tf/index';
 
-/** A set that a small network learns in a few steps: class k is a bright vertical bar at column 2k + 4, in noise. */
+/** A set that a small network learns in a few steps: class k is a bright vertical bar at column 2k + 4, with noise. */
 export function barSet(length: number, classes = 10, seed = 1): ImageSet {
   const random = randomUniform(seed);
   const [height, width] = [28, 28];
@@ -33,7 +33,7 @@ export function barNetwork(options: AlexNetOptions = {}): tf.Sequential {
   return alexnet({ inputSize: 28, layers: BAR_LAYERS, dropout: 0, seed: 1, ...options });
 }
 
-/** All weights of a model, one after the other. */
+/** All weights of a model in one list. */
 export function weightsOf(model: tf.LayersModel): number[] {
   return model.getWeights().flatMap((weight) => [...weight.dataSync()]);
 }

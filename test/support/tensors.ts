@@ -1,6 +1,6 @@
 import { tf } from '../../src/tf/index';
 
-/** Runs `body` and expects as many tensors afterwards as before. */
+/** Runs `body` and expects that the number of tensors is the same afterwards. */
 export async function expectNoLeak<T>(body: () => T | Promise<T>): Promise<T> {
   const before = tf.memory().numTensors;
   const result = await body();
@@ -8,7 +8,7 @@ export async function expectNoLeak<T>(body: () => T | Promise<T>): Promise<T> {
   return result;
 }
 
-/** The largest absolute difference of two lists of numbers, which must be of one length. */
+/** The largest absolute difference between two lists of numbers of the same length. */
 export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   expect(a.length).toBe(b.length);
   let largest = 0;

@@ -2,7 +2,6 @@ import {
   autocast,
   backend,
   DType,
-  distrustedOps,
   fastestPrecision,
   type Precision,
   runTensorOp,
@@ -23,7 +22,7 @@ const isLow = (x: tf.Tensor) => backend().tensorMap.get(x.dataId).lowType !== un
 
 const random = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
 
-// Shapes of AlexNet, and odd ones: 1 and 3 channels, odd sizes, a batch of one.
+// AlexNet's shapes, and unusual ones: 1 and 3 channels, odd sizes, a batch of one.
 const convolutions: [number[], number[], number, 'same' | 'valid'][] = [
   [[4, 27, 27, 64], [5, 5, 64, 192], 1, 'same'],
   [[4, 13, 13, 192], [3, 3, 192, 384], 1, 'same'],
@@ -56,7 +55,7 @@ describe.each(LOW)('%s', (low16) => {
           const [gotX, gotFilter] = gradients(low16);
           expect(relativeError(gotX, wantX)).toBeLessThan(0.01);
           expect(relativeError(gotFilter, wantFilter)).toBeLessThan(0.01);
-          expect(relativeError(low, high)).toBeGreaterThan(1e-5); // it did run in low precision, or was cast
+          expect(relativeError(low, high)).toBeGreaterThan(1e-5); // it ran in low precision or was cast
         }),
       );
     },
@@ -82,7 +81,7 @@ describe.each(LOW)('%s', (low16) => {
     });
   });
 
-  test('what follows a convolution stays low; the loss does not', () => {
+  test('the ops after a convolution stay in low precision, the softmax does not', () => {
     tf.tidy(() => {
       const x = random([2, 8, 8, 4], 1) as tf.Tensor4D;
       const filter = random([3, 3, 4, 6], 2) as tf.Tensor4D;
@@ -109,7 +108,7 @@ describe.each(LOW)('%s', (low16) => {
   });
 });
 
-test('contexts nest and end, also by an error', () => {
+test('calls of autocast nest, and end after an error', () => {
   tf.tidy(() => {
     const product = () => isLow(tf.matMul(tf.ones([2, 2]), tf.ones([2, 2])));
     autocast('bfloat16', () => {
@@ -127,9 +126,9 @@ test('contexts nest and end, also by an error', () => {
   });
 });
 
-test('an op that is wrong in low precision is found out and runs in float32', () => {
+test('an op that is wrong in low precision runs in float32', () => {
   const { binding } = backend();
-  // Break the product: in bfloat16 its first input is transposed.
+  // Make the product wrong: in bfloat16, transpose its first input.
   const executeOp: typeof binding.executeOp = (name, attributes, inputs, outputs) => {
     const isLow = attributes.some((a) => a.name === 'T' && a.value === DType.bfloat16);
     const sabotaged = attributes.map((a) => (a.name === 'adj_x' ? { ...a, value: true } : a));
@@ -145,14 +144,15 @@ test('an op that is wrong in low precision is found out and runs in float32', ()
       const got = autocast('bfloat16', () => tf.matMul(a, b));
       expect(relativeError(got, tf.matMul(a, b))).toBeLessThan(0.01);
     });
-    expect(distrustedOps().at(-1)).toMatchObject({ name: 'BatchMatMulV2', shapes: '[6,6] [6,6]' });
-    expect(distrustedOps().at(-1)!.error).toBeGreaterThan(0.5);
+    const [key, error] = [...backend().tuning.errors].at(-1)!;
+    expect(key).toMatch(/^\["BatchMatMulV2",.*\[\[6,6\],\[6,6\]\]\]$/);
+    expect(error).toBeGreaterThan(0.5);
   } finally {
     Object.assign(backend(), { binding });
   }
 });
 
-test('values that were computed in float32 stay float32 outside of products', () => {
+test('a value computed in float32 stays float32, except in matrix products', () => {
   tf.tidy(() => {
     const weights = tf.tensor2d([[1.0009765625]]); // not a bfloat16
     autocast('bfloat16', () => {
@@ -163,17 +163,7 @@ test('values that were computed in float32 stay float32 outside of products', ()
   });
 });
 
-test('nothing is concluded from zeros', () => {
-  const before = distrustedOps().length;
-  tf.tidy(() => {
-    for (const fill of [0, 1]) {
-      autocast('bfloat16', () => tf.matMul(tf.fill([3, 11], fill), tf.fill([11, 2], fill)));
-    }
-  });
-  expect(distrustedOps().length).toBe(before);
-});
-
-test('a changed variable is seen in low precision', () => {
+test('a product in low precision sees the new value of a variable', () => {
   tf.tidy(() => {
     const weights = tf.variable(tf.tensor2d([[2]]));
     const product = () =>
@@ -185,13 +175,13 @@ test('a changed variable is seen in low precision', () => {
   });
 });
 
-test('auto names one of the two', () => {
+test('auto is float32 or bfloat16', () => {
   for (const precision of [fastestPrecision(), measuredPrecision()]) {
     expect(['float32', 'bfloat16']).toContain(precision);
   }
 });
 
-test('reading, cloning and disposing low tensors', async () => {
+test('low-precision tensors can be read, cloned and disposed', async () => {
   await expectNoLeak(() =>
     tf.tidy(() => {
       const product = autocast('bfloat16', () =>

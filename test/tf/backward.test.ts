@@ -4,7 +4,7 @@ import { expectNoLeak, maxDifference } from '../support/tensors';
 const variable = (shape: number[], seed: number) =>
   tf.tidy(() => tf.variable(tf.randomNormal(shape, 0, 1, 'float32', seed)));
 
-/** Gradients by `Recording`, by name, in the order in which they came. */
+/** Name and gradient of each variable, in the order in which `Recording` returns them. */
 function recorded(f: () => tf.Scalar, variables: tf.Variable[]): [string, Float32Array][] {
   const found: [string, Float32Array][] = [];
   const recording = Recording.of(f);
@@ -16,11 +16,11 @@ function recorded(f: () => tf.Scalar, variables: tf.Variable[]): [string, Float3
   return found;
 }
 
-test("the gradients are tfjs's: a weight used twice, an op off the path, a gradient handed through", async () => {
+test("the gradients equal tfjs's: a weight used twice, an unused result, a gradient passed through unchanged", async () => {
   await expectNoLeak(() => {
     const [a, b] = [variable([3, 3], 1), variable([3, 3], 2)];
     const f = () => {
-      tf.exp(a); // leads nowhere
+      tf.exp(a); // not part of the result
       const h = tf.relu(tf.matMul(a, b)).add(a); // a twice
       const [left, right] = tf.split(h, [1, 2], 1) as [tf.Tensor, tf.Tensor];
       return left.sum().add(right.clone().square().mean()).add(h.transpose().sum()) as tf.Scalar;
@@ -34,7 +34,7 @@ test("the gradients are tfjs's: a weight used twice, an op off the path, a gradi
   });
 });
 
-test('gradients come from the last layer to the first, each when it is complete, and memory is let go of', async () => {
+test('gradients come from the last layer to the first, each as soon as it is complete, and memory is freed', async () => {
   await expectNoLeak(() => {
     const layers = [1, 2, 3, 4].map((seed) => variable([8, 8], seed));
     const x = tf.ones([100, 8]);
@@ -54,7 +54,7 @@ test('gradients come from the last layer to the first, each when it is complete,
   });
 });
 
-test('a variable may be changed as soon as its gradient is there', () => {
+test('a variable may be changed as soon as its gradient has come', () => {
   const [a, b] = [variable([4, 4], 1), variable([4, 4], 2)];
   const f = () => tf.matMul(tf.matMul(tf.ones([2, 4]), a), b).sum() as tf.Scalar;
   const want = new Map(recorded(f, [a, b]));
@@ -76,7 +76,7 @@ test.each<[string, (w: tf.Variable, other: tf.Variable) => void, string]>([
     'forward',
   ],
   [
-    'in what receives the gradients',
+    'in the function that receives the gradients',
     (w) => {
       const recording = Recording.of(() => w.square().exp().sum() as tf.Scalar);
       recording.value.dispose();
@@ -115,7 +115,7 @@ test.each<[string, (w: tf.Variable, other: tf.Variable) => void, string]>([
   });
 });
 
-test('a recording that is not walked back frees what it saved', async () => {
+test('a recording without a backward pass frees what it saved', async () => {
   await expectNoLeak(() => {
     const w = variable([3], 1);
     const recording = Recording.of(() => w.square().exp().sum() as tf.Scalar);

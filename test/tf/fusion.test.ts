@@ -6,7 +6,7 @@ const random = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, '
 const image = () => random([2, 9, 9, 4], 1) as tf.Tensor4D;
 const filter = () => random([3, 3, 4, 8], 2) as tf.Tensor4D;
 
-/** A convolution by hand: what it must be, whatever runs it. */
+/** The same convolution in plain loops. */
 function convolve(x: tf.Tensor4D, f: tf.Tensor4D, bias?: tf.Tensor): number[] {
   const [images, height, width, channels] = x.shape;
   const [kernel, , , filters] = f.shape;
@@ -28,7 +28,7 @@ function convolve(x: tf.Tensor4D, f: tf.Tensor4D, bias?: tf.Tensor): number[] {
   return out;
 }
 
-test('a convolution is right with a bias and without, read late or twice', async () => {
+test('a convolution is right with and without a bias, also if it is read late or used twice', async () => {
   await expectNoLeak(() =>
     tf.tidy(() => {
       const [x, f, bias] = [image(), filter(), random([8], 3)];
@@ -47,7 +47,7 @@ test('a convolution is right with a bias and without, read late or twice', async
   );
 });
 
-test('a waiting convolution outlives its inputs, and they may change', () => {
+test('the inputs of a waiting convolution may be disposed or changed', () => {
   tf.tidy(() => {
     const [x, weights] = [image(), tf.variable(filter())];
     const want = convolve(x, weights as unknown as tf.Tensor4D);
@@ -64,7 +64,7 @@ test.each([
   [[1, 12, 12, 1], [5, 5, 1, 2], 3, 'valid'],
   [[1, 4, 4, 2], [1, 1, 2, 2], 1, 'same'],
 ] as const)(
-  'the shape that is promised is the one that comes: %j * %j',
+  'a waiting convolution has the right shape: %j * %j',
   (inShape, filterShape, stride, pad) => {
     tf.tidy(() => {
       const x = random([...inShape], 1) as tf.Tensor4D;
@@ -74,7 +74,7 @@ test.each([
   },
 );
 
-test("ReLU and its gradient on bits are TensorFlow's to the last bit, also for zeros and infinities", () => {
+test("ReLU and its gradient on bits equal TensorFlow's, also for zeros and infinities", () => {
   tf.tidy(() => {
     const values = tf.tensor2d([
       [-2, -0.5, 0, -0, 0.5, 3, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
@@ -104,18 +104,38 @@ test("a bias's gradient in bfloat16 is summed in float32", () => {
   });
 });
 
+test('a dilated convolution with a bias', () => {
+  tf.tidy(() => {
+    const [x, f, bias] = [image(), filter(), random([8], 3)];
+    const spread = f // the same filter with zeros between its rows and columns
+      .reshape([3, 1, 3, 1, 32])
+      .pad([
+        [0, 0],
+        [0, 1],
+        [0, 0],
+        [0, 1],
+        [0, 0],
+      ])
+      .reshape([6, 6, 4, 8])
+      .slice([0, 0, 0, 0], [5, 5, 4, 8]);
+    const want = convolve(x, spread as tf.Tensor4D, bias);
+    const got = tf.conv2d(x, f, 1, 'valid', 'NHWC', 2).add(bias);
+    expect(maxDifference(got.dataSync(), want)).toBeLessThan(1e-4);
+  });
+});
+
 test.each([false, true])('a row times a matrix, transposed: %s', (transposed) => {
   tf.tidy(() => {
-    const row = random([1, 5], 1);
-    const matrix = random(transposed ? [3, 5] : [5, 3], 2);
+    const row = random([1, 1, 5], 1);
+    const matrix = random(transposed ? [1, 3, 5] : [1, 5, 3], 2);
     const got = tf.matMul(row, matrix, false, transposed);
-    const want = row.tile([2, 1]).matMul(matrix, false, transposed).slice([0, 0], [1, 3]);
-    expect(got.shape).toEqual([1, 3]);
+    const want = row.tile([1, 2, 1]).matMul(matrix, false, transposed).slice([0, 0, 0], [1, 1, 3]);
+    expect(got.shape).toEqual([1, 1, 3]);
     expect(maxDifference(got.dataSync(), want.dataSync())).toBeLessThan(1e-5);
   });
 });
 
-test('no handle of TensorFlow is lost, in any precision', () => {
+test('every TensorFlow handle is freed, in each precision', () => {
   for (const precision of ['float32', 'bfloat16', 'float16'] as const) {
     const pass = () =>
       tf.tidy(() => {
@@ -125,14 +145,14 @@ test('no handle of TensorFlow is lost, in any precision', () => {
             .add(bias)
             .relu();
           const pooled = tf.maxPool(convolved as tf.Tensor4D, 3, 2, 'valid');
-          tf.conv2d(x as tf.Tensor4D, f as tf.Tensor4D, 1, 'valid'); // nobody asks for it
+          tf.conv2d(x as tf.Tensor4D, f as tf.Tensor4D, 1, 'valid'); // never used
           return tf.matMul(pooled.reshape([2, -1]), w).sum();
         };
         const inputs = [image(), filter(), random([8], 3), random([128, 3], 4)];
         for (const gradient of autocast(precision, () => tf.grads(loss)(inputs)))
           gradient.dataSync();
       });
-    pass(); // the first meeting compares precisions
+    pass(); // the first pass also compares the precisions
     expect([precision, countHandles(pass)]).toEqual([precision, 0]);
   }
 });

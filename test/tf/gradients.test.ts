@@ -1,7 +1,7 @@
 import { tf } from '../../src/tf/index';
 import { expectNoLeak, maxDifference } from '../support/tensors';
 
-test("ReLU's gradient passes where the output is positive", () => {
+test('ReLU passes the gradient on where its output is positive', () => {
   tf.tidy(() => {
     const gradient = tf.grad((x) => tf.relu(x))(
       tf.tensor1d([-1, 0, 2, 3]),
@@ -11,7 +11,7 @@ test("ReLU's gradient passes where the output is positive", () => {
   });
 });
 
-test('gradients have gradients', () => {
+test('gradients can be differentiated', () => {
   tf.tidy(() => {
     // f = Σ relu(w x + 1)², so f' = 2 w relu(w x + 1), and the sum of its squares has a gradient in w.
     const penalty = (w: tf.Tensor) => {
@@ -67,7 +67,7 @@ test.each<[number[], number, number, 'valid' | 'same']>([
   [[1, 6, 5, 8], 2, 2, 'same'],
   [[2, 56, 56, 16], 3, 2, 'valid'],
 ])(
-  "max-pooling %j, kernel %i, stride %i, %s, as TensorFlow's own",
+  'the gradient of max-pooling %j, kernel %i, stride %i, %s',
   async (shape, kernel, stride, pad) => {
     await expectNoLeak(() =>
       tf.tidy(() => {
@@ -81,7 +81,7 @@ test.each<[number[], number, number, 'valid' | 'same']>([
         const pool = (input: tf.Tensor) => tf.maxPool(input as tf.Tensor4D, kernel, stride, pad);
         const y = pool(x);
         const dy = tf.randomNormal(y.shape, 0, 1, 'float32', 2);
-        // The same by hand: each gradient goes to the largest element of its window.
+        // In plain loops: each gradient goes to the largest element of its window.
         const want = new Float32Array(x.size);
         const values = x.dataSync();
         const [, height, width, channels] = x.shape;

@@ -1,15 +1,11 @@
-/** The page: sends the drawing through the steps of `npm run predict`, and shows what the worker's network reads. */
+/** The page: takes the drawing through the steps of `npm run predict`, and shows what the worker predicts. */
 import { messageOf } from '../../errors';
 import { type DigitStep, digitSteps } from '../../image/index';
-import type { Message, Question } from './messages';
 import { Paper } from './paper';
+import type { Message, Question } from './worker';
 
-/** Milliseconds to wait after a stroke, because a 4 has two. */
+/** Milliseconds to wait for another stroke. A 4 has two. */
 const PAUSE = 300;
-const BACKENDS: Record<string, string> = {
-  webgl: 'on the graphics card (WebGL)',
-  cpu: 'on the processor (JavaScript)',
-};
 const PROMPT = 'Draw a digit from 0 to 9.';
 
 function get<T extends HTMLElement>(id: string): T {
@@ -20,7 +16,7 @@ function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   properties: Partial<HTMLElementTagNameMap[K]>,
   ...children: (Node | string)[]
-): HTMLElementTagNameMap[K] {
+) {
   const created = Object.assign(document.createElement(tag), properties);
   created.append(...children);
   return created;
@@ -43,32 +39,27 @@ let status = '';
 let asked = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-start();
+if (location.protocol === 'file:') {
+  // Browsers do not let such a page start a worker or fetch files.
+  notice(
+    'This page was opened as a file, so it cannot load a network. Run `npm run draw` instead.',
+  );
+} else {
+  worker = new Worker('worker.js');
+  worker.onmessage = ({ data }: MessageEvent<Message>) => receive(data);
+  worker.onerror = () => receive({ kind: 'failed', why: 'some of its files are missing' });
+  get('loading').hidden = false;
+}
 showNothing(PROMPT);
 undo.addEventListener('click', () => paper.undo());
 clear.addEventListener('click', () => paper.clear());
 file.addEventListener('change', () => choose(file.files?.[0]));
-canvas.addEventListener('dragover', (event) => {
-  event.preventDefault();
-  canvas.classList.add('dropping');
-});
-canvas.addEventListener('dragleave', () => canvas.classList.remove('dropping'));
-canvas.addEventListener('drop', (event) => {
-  event.preventDefault();
-  canvas.classList.remove('dropping');
-  choose(event.dataTransfer?.files[0]);
-});
-
-function start(): void {
-  if (location.protocol === 'file:') {
-    // Browsers let such a page neither start a worker nor fetch files.
-    notice('This page was opened as a file, so it cannot load a network. Run `npm run draw`.');
-    return;
-  }
-  worker = new Worker(`worker.js${location.search}`);
-  worker.onmessage = ({ data }: MessageEvent<Message>) => receive(data);
-  worker.onerror = () => receive({ kind: 'failed', why: 'some of its files are missing' });
-  get('loading').hidden = false;
+for (const type of ['dragover', 'dragleave', 'drop'] as const) {
+  canvas.addEventListener(type, (event) => {
+    event.preventDefault();
+    canvas.classList.toggle('dropping', type === 'dragover');
+    if (type === 'drop') choose(event.dataTransfer?.files[0]);
+  });
 }
 
 function receive(message: Message): void {
@@ -78,8 +69,9 @@ function receive(message: Message): void {
   }
   get('loading').hidden = true;
   if (message.kind === 'ready') {
-    const { backend, inputSize } = message;
-    status = `The network takes ${inputSize}×${inputSize} pixels and runs ${BACKENDS[backend] ?? backend}.`;
+    const { inputSize } = message;
+    const device = message.backend === 'webgl' ? 'graphics card (WebGL)' : 'CPU (JavaScript)';
+    status = `The network takes ${inputSize}×${inputSize} pixels and runs on the ${device}.`;
     get('status').textContent = status;
   } else if (message.kind === 'answer') {
     const milliseconds = Math.round(message.milliseconds);
@@ -88,7 +80,7 @@ function receive(message: Message): void {
   } else if (message.kind === 'missing') {
     worker = undefined;
     notice(
-      'There is no trained network yet. Train one with `npm run tutorial` or in notebook 3, then run `npm run draw` again. Or use another one: `npm run draw -- --model FILE.pth`.',
+      'There is no trained network yet. Train one with `npm run tutorial` or in notebook 3, then run `npm run draw` again. To use another one, run `npm run draw -- --model FILE.pth`.',
     );
     if (!paper.isEmpty) read();
   } else {
@@ -98,7 +90,7 @@ function receive(message: Message): void {
   }
 }
 
-/** Shows a sentence at the top. Text in backticks is a command. */
+/** Shows a message at the top of the page. Text in backticks is a command. */
 function notice(text: string): void {
   const parts = text.split('`').map((part, i) => (i % 2 ? element('code', {}, part) : part));
   get('notice').replaceChildren(...parts);
@@ -116,7 +108,7 @@ async function choose(chosen: File | undefined): Promise<void> {
   }
 }
 
-/** Called when a stroke begins: what was asked before is out of date. */
+/** Called when a stroke begins. Earlier questions are now out of date. */
 function wait(): void {
   clearTimeout(timer);
   asked++;
@@ -168,17 +160,15 @@ function showAnswer(probabilities: number[]): void {
   showBars(probabilities, best);
 }
 
-/** A row for each digit: with its probability, or empty if there is no prediction. */
+/** One row per digit with its probability, or empty rows if there is no prediction. */
 function showBars(probabilities?: number[], best?: number): void {
-  const shares = probabilities ?? Array.from({ length: 10 }, () => undefined);
-  const rows = shares.map((share, label) => {
-    const bar = element('span', {});
-    if (share !== undefined) bar.style.setProperty('--share', String(share));
+  const rows = Array.from({ length: probabilities?.length ?? 10 }, (_, label) => {
+    const share = probabilities?.[label];
     return element(
       'li',
       { className: label === best ? 'best' : '' },
       element('span', {}, String(label)),
-      element('span', { className: 'track' }, bar),
+      element('progress', { value: share ?? 0 }),
       element('span', {}, share === undefined ? '' : percent(share)),
     );
   });
@@ -191,7 +181,7 @@ function showSteps(steps: DigitStep[]): void {
   get('pictures').replaceChildren(...steps.map(figureOf));
 }
 
-/** A step as a picture with a caption, as `stepsGrid` draws it. */
+/** A step as a picture with a caption, like `stepsGrid`. */
 function figureOf({ name, pixels, width, height }: DigitStep): HTMLElement {
   const picture = element('canvas', { width, height });
   picture.setAttribute('role', 'img');
@@ -201,10 +191,8 @@ function figureOf({ name, pixels, width, height }: DigitStep): HTMLElement {
   picture.style.width = `${(100 * width) / longer}%`;
   picture.classList.toggle('pixels', longer < 100);
   const image = new ImageData(width, height);
-  for (let i = 0; i < pixels.length; i++) {
-    image.data.fill(pixels[i], 4 * i, 4 * i + 3);
-    image.data[4 * i + 3] = 255;
-  }
+  image.data.fill(255);
+  for (let i = 0; i < pixels.length; i++) image.data.fill(pixels[i], 4 * i, 4 * i + 3);
   picture.getContext('2d')!.putImageData(image, 0, 0);
   const caption = `${name}, ${width}×${height}`;
   return element('figure', {}, element('div', {}, picture), element('figcaption', {}, caption));

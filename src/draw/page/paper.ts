@@ -1,4 +1,4 @@
-/** The canvas to draw on with mouse, finger or pen. It can show a picture instead. */
+/** The canvas on which you draw with mouse, finger or pen. It can show a picture instead. */
 import { type Bitmap, MAX_PIXELS } from '../../image/index';
 
 type Point = [x: number, y: number];
@@ -20,9 +20,8 @@ export class Paper {
   ) {
     canvas.addEventListener('pointerdown', (event) => this.begin(event));
     canvas.addEventListener('pointermove', (event) => this.move(event));
-    for (const end of ['pointerup', 'pointercancel'] as const) {
-      canvas.addEventListener(end, (event) => this.end(event));
-    }
+    canvas.addEventListener('pointerup', (event) => this.end(event));
+    canvas.addEventListener('pointercancel', (event) => this.end(event));
     this.paint();
   }
 
@@ -32,17 +31,15 @@ export class Paper {
 
   /** The picture at its full size, or the drawing. */
   bitmap(): Bitmap {
-    if (!this.picture) return bitmapOf(this.canvas);
-    const { width, height } = this.picture;
-    const whole = new OffscreenCanvas(width, height);
-    const context = whole.getContext('2d')!;
-    context.drawImage(this.picture, 0, 0);
+    const { width, height } = this.picture ?? this.canvas;
+    const context = new OffscreenCanvas(width, height).getContext('2d')!;
+    context.drawImage(this.picture ?? this.canvas, 0, 0);
     return context.getImageData(0, 0, width, height);
   }
 
-  /** Replaces the drawing with an image file. Throws if the browser cannot read it. */
+  /** Replaces the drawing with an image file. Throws if the browser cannot read it or it is too large. */
   async show(file: Blob): Promise<void> {
-    // As `readBitmap` does: the file's own colours, turned as its EXIF data says.
+    // Like `readBitmap`: the file's own colours, rotated according to its EXIF data.
     const picture = await createImageBitmap(file, { colorSpaceConversion: 'none' });
     if (picture.width * picture.height > MAX_PIXELS) {
       const size = `${picture.width}×${picture.height}`;
@@ -53,19 +50,16 @@ export class Paper {
   }
 
   undo(): void {
-    if (this.picture) {
-      this.clear();
-      return;
-    }
-    this.strokes.pop();
-    this.changed();
+    this.clear(undefined, this.strokes.slice(0, -1));
   }
 
-  clear(picture?: ImageBitmap): void {
-    this.strokes = [];
+  clear(picture?: ImageBitmap, strokes: Point[][] = []): void {
+    this.strokes = strokes;
     this.picture?.close();
     this.picture = picture;
-    this.changed();
+    this.pen = undefined;
+    this.paint();
+    this.onChange();
   }
 
   private begin(event: PointerEvent): void {
@@ -92,12 +86,6 @@ export class Paper {
   private end(event: PointerEvent): void {
     if (event.pointerId !== this.pen) return;
     this.pen = undefined;
-    this.onChange();
-  }
-
-  private changed(): void {
-    this.pen = undefined;
-    this.paint();
     this.onChange();
   }
 
@@ -129,9 +117,4 @@ export class Paper {
       context.stroke();
     }
   }
-}
-
-function bitmapOf(canvas: HTMLCanvasElement): Bitmap {
-  const { width, height } = canvas;
-  return canvas.getContext('2d')!.getImageData(0, 0, width, height);
 }

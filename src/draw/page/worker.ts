@@ -1,18 +1,32 @@
-/** Runs the network in its own thread: on the processor a prediction takes a second, and the pen must not wait. */
+/** Runs the network in its own thread: on the CPU a prediction takes a second, which must not block the pen. */
 import type * as tfjs from '@tensorflow/tfjs';
 import { messageOf } from '../../errors';
 import { inputValues } from '../../image/index';
-import type { Message, Question } from './messages';
+
+/** To the worker: a grey picture, light strokes on black, like the last of `digitSteps`. */
+export interface Question {
+  id: number;
+  pixels: Uint8Array;
+  width: number;
+  height: number;
+}
+
+/** From the worker. */
+export type Message =
+  | { kind: 'loading'; share: number }
+  | { kind: 'missing' }
+  | { kind: 'ready'; backend: string; inputSize: number }
+  | { kind: 'answer'; id: number; probabilities: number[]; milliseconds: number }
+  | { kind: 'failed'; why: string };
 
 declare const tf: typeof tfjs;
 declare function importScripts(url: string): void;
 
 const MODEL = 'model/model.json';
-/** Graphics cards emulated on the processor. They are slower than tfjs's own processor backend. */
+/** Graphics cards emulated on the CPU. They are slower than tfjs's own CPU backend. */
 const EMULATED = /SwiftShader|llvmpipe|softpipe|software|Basic Render/i;
 
-const say = (message: Message) =>
-  (self as unknown as { postMessage(m: Message): void }).postMessage(message);
+const say = (message: Message) => (self as unknown as Worker).postMessage(message);
 
 importScripts('tf.min.js');
 const loaded = load();
@@ -24,7 +38,7 @@ self.onmessage = async ({ data }: MessageEvent<Question>) => {
   latest = data.id;
   try {
     const model = await loaded;
-    // Let the queued questions in: only the latest one is answered.
+    // Let queued questions arrive first: only the latest one is answered.
     await new Promise((resolve) => setTimeout(resolve));
     if (model && data.id === latest) say(await answer(model, data));
   } catch (error) {
@@ -38,28 +52,17 @@ async function load(): Promise<tfjs.LayersModel | undefined> {
     say({ kind: 'missing' });
     return undefined;
   }
-  await chooseBackend();
+  const usesCard = hasGraphicsCard() && (await tf.setBackend('webgl').catch(() => false));
+  if (!usesCard) await tf.setBackend('cpu');
   const model = await tf.loadLayersModel(MODEL, { fetchFunc: fetchWithProgress });
   const inputSize = model.inputs[0].shape[1] as number;
-  // WebGL compiles its programs on their first run: now rather than at the first stroke.
   if (tf.getBackend() === 'webgl') {
-    const warm = tf.tidy(
-      () => model.predict(tf.zeros([1, inputSize, inputSize, 1])) as tfjs.Tensor,
-    );
-    await warm.data();
-    warm.dispose();
+    // WebGL compiles its programs in the first run, which should not be the first drawing.
+    const pixels = new Uint8Array(inputSize ** 2);
+    await answer(model, { id: 0, pixels, width: inputSize, height: inputSize });
   }
   say({ kind: 'ready', backend: tf.getBackend(), inputSize });
   return model;
-}
-
-/** `?backend=cpu` or `?backend=webgl` in the page's address overrides the choice. */
-async function chooseBackend(): Promise<void> {
-  const wanted = new URLSearchParams(location.search).get('backend');
-  if (wanted !== 'cpu' && (wanted === 'webgl' || hasGraphicsCard())) {
-    if (await tf.setBackend('webgl').catch(() => false)) return;
-  }
-  await tf.setBackend('cpu');
 }
 
 function hasGraphicsCard(): boolean {
@@ -71,27 +74,27 @@ function hasGraphicsCard(): boolean {
   );
 }
 
-/** Reports progress in bytes. tfjs reports it in files, and all weights are in one. */
+/** Reports progress in bytes. tfjs reports it in files, but all weights are in one file. */
 async function fetchWithProgress(...request: Parameters<typeof fetch>): Promise<Response> {
   const response = await fetch(...request);
   const total = Number(response.headers.get('content-length'));
   if (!response.body || !total || response.url.endsWith('.json')) return response;
   let done = 0;
-  const counted = response.body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        done += chunk.length;
-        say({ kind: 'loading', share: done / total });
-        controller.enqueue(chunk);
-      },
-    }),
-  );
-  return new Response(counted, response);
+  const counter = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      done += chunk.length;
+      say({ kind: 'loading', share: done / total });
+      controller.enqueue(chunk);
+    },
+  });
+  return new Response(response.body.pipeThrough(counter), response);
 }
 
-async function answer(model: tfjs.LayersModel, question: Question): Promise<Message> {
+async function answer(
+  model: tfjs.LayersModel,
+  { id, pixels, width, height }: Question,
+): Promise<Message> {
   const started = performance.now();
-  const { id, pixels, width, height } = question;
   const size = model.inputs[0].shape[1] as number;
   const probabilities = tf.tidy(() => {
     const input = tf.tensor4d(inputValues(pixels, height, width, size), [1, size, size, 1]);

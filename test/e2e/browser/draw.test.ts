@@ -1,4 +1,4 @@
-/** The draw page in a real browser. It must predict the same as `predictImage`. */
+/** The draw page in a real browser. Its predictions must equal those of `predictImage`. */
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -19,7 +19,7 @@ const screenshots = path.join(root, 'build', 'screenshots');
 const desktop = { width: 1100, height: 1000 };
 const phone = { width: 390, height: 844 };
 
-/** AlexNet's kinds of layers, but few and small: it reads most digits after seconds of training. */
+/** AlexNet's kinds of layers, but few and small: after seconds of training it reads most digits. */
 const layers: LayerSpec[] = [
   { kind: 'conv', name: 'conv1', filters: 16, kernel: 7, stride: 2, padding: 2 },
   { kind: 'maxPool', name: 'pool1', kernel: 3, stride: 2 },
@@ -53,8 +53,8 @@ async function drawSeven(page: Page): Promise<void> {
 /** The unrounded probabilities behind the bars. Empty without a prediction. */
 const shares = (page: Page) =>
   page
-    .locator('#bars.filled .track > span')
-    .evaluateAll((spans) => spans.map((span) => Number(span.style.getPropertyValue('--share'))));
+    .locator('#bars.filled progress')
+    .evaluateAll((bars) => bars.map((bar) => (bar as unknown as { value: number }).value));
 
 /** The picture of the last step on the page. */
 async function lastStep(
@@ -94,7 +94,7 @@ describeBrowser('the draw page', () => {
   test('predicts the same as predictImage, without any other server', async () => {
     const { page, requests, errors } = await openPage(browser, { viewport: desktop });
     await page.goto(`${site.url}draw/`);
-    await page.waitForSelector('text=/takes 56×56 pixels and runs on the processor/');
+    await page.waitForSelector('text=/takes 56×56 pixels and runs on the CPU/');
     expect(await page.locator('#bars li').count()).toBe(10);
     expect(await shares(page)).toEqual([]);
     await drawSeven(page);

@@ -1,6 +1,6 @@
 /**
- * Every notebook in a real JupyterLab in a real browser, on a smaller network and fewer images: `.ci/run` runs the
- * tutorial as it is. Needs Chromium (set CHROMIUM if it is in an unusual place); skipped without it.
+ * Every notebook in a real JupyterLab in a real browser, with a smaller network and fewer images. (`.ci/run` runs the
+ * unchanged tutorial.)
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -33,7 +33,7 @@ const changes: Record<string, (readonly [string, string])[]> = {
   ],
 };
 
-/** Two kernels at a time: what must run in order, and what may run beside it. */
+/** Two kernels run at the same time. The notebooks of the first lane depend on each other. */
 const lanes: Record<string, (page: Page) => Promise<void>>[] = [
   {
     '03-train': trainAndStop,
@@ -52,7 +52,7 @@ describeBrowser('JupyterLab', () => {
   let browser: Browser;
   let lab: Lab;
   let work: string;
-  /** Resolve to what went wrong, if anything. */
+  /** By notebook: resolves to what went wrong, if anything. */
   const outcomes: Record<string, Promise<unknown>> = {};
 
   beforeAll(async () => {
@@ -83,8 +83,8 @@ describeBrowser('JupyterLab', () => {
   });
 
   test.each([
-    ['small', 'a cell that runs again replaces its figures and leaves no tensors behind'],
-    ['03-train', 'the figure grows in place; the stop button ends the training, not the notebook'],
+    ['small', 'a cell that runs again replaces its figures and leaks no tensors'],
+    ['03-train', 'the figure grows in place; the stop button ends training, not the notebook'],
     ['01-network', 'all figures are drawn'],
     ['02-data', 'all figures are drawn'],
     ['04-predict', 'all figures are drawn'],
@@ -111,7 +111,7 @@ function copyNotebook(name: string, to: string): void {
   fs.writeFileSync(path.join(to, `${name}.ipynb`), text);
 }
 
-/** Opens JupyterLab. Windows that are open at the same time need a workspace each. */
+/** Opens JupyterLab. Each window that is open at the same time needs its own workspace. */
 async function openWindow(context: BrowserContext, lab: Lab, workspace: string): Promise<Page> {
   const page = await context.newPage();
   await page.goto(`${lab.url}/lab/workspaces/${workspace}?token=${lab.token}`);
@@ -120,7 +120,7 @@ async function openWindow(context: BrowserContext, lab: Lab, workspace: string):
   return page;
 }
 
-/** Opens a notebook, in the kernel of the one before: a new kernel would compile `src/` again. */
+/** Opens a notebook in the kernel of the previous one: a new kernel would compile `src/` again. */
 async function openNotebook(page: Page, file: string): Promise<void> {
   await page.evaluate(`(async () => {
     const kernel = window.panel?.sessionContext.session.kernel;
@@ -205,12 +205,12 @@ async function expectDrawn(page: Page, figures: number): Promise<void> {
   for (const width of widths) expect(width).toBeGreaterThan(0);
 }
 
-/** Takes a screenshot of the whole notebook, for people to look at. */
+/** Takes a screenshot of the whole notebook for manual review. */
 async function takePicture(page: Page, name: string): Promise<void> {
   const notebook = page.locator('.jp-WindowedPanel-viewport').first();
   const height = 200 + (await notebook.evaluate((element) => element.scrollHeight));
   await page.setViewportSize({ ...viewport, height: Math.min(9000, height) });
-  await page.waitForTimeout(500); // figures take their size
+  await page.waitForTimeout(500); // until the figures have resized
   await page.screenshot({ path: path.join(screenshots, `${name}.png`) });
   await page.setViewportSize(viewport);
 }
@@ -224,7 +224,7 @@ interface Lab {
 async function startLab(): Promise<Lab> {
   const token = 'for-this-test';
   const port = 8890 + (process.pid % 1000);
-  // JupyterLab would render only the cells in view.
+  // By default JupyterLab renders only the cells in view.
   const settings = path.join(temporary, 'settings', '@jupyterlab', 'notebook-extension');
   fs.mkdirSync(settings, { recursive: true });
   fs.writeFileSync(

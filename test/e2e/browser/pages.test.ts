@@ -1,24 +1,21 @@
-/**
- * The pages of executed notebooks in a real browser with the network off: on a desk, on a phone, light and dark.
- * Needs Chromium (the variable CHROMIUM names another place); without one it says so and skips.
- */
+/** The pages of executed notebooks in a real browser, offline: on a desktop, on a phone, light and dark. */
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { describeBrowser, launchChromium } from '../../support/chromium';
-import { command, root } from '../../support/command';
+import { command, python, root } from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
 
-const DESK = { viewport: { width: 1280, height: 900 } };
+const DESKTOP = { viewport: { width: 1280, height: 900 } };
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
 const output = path.join(temporaryFolder(), 'pages');
 const screenshots = path.join(root, 'build', 'screenshots');
 let browser: Browser;
-/** What went wrong on the pages of a test: errors, and requests for anything but files and data. */
+/** What went wrong on the pages of a test: uncaught errors, and requests to a network. */
 let wrong: string[] = [];
 
-async function open(name: string, options: BrowserContextOptions = DESK): Promise<Page> {
+async function open(name: string, options: BrowserContextOptions = DESKTOP): Promise<Page> {
   const context = await browser.newContext({ offline: true, ...options });
   const page = await context.newPage();
   page.on('pageerror', (error) => wrong.push(error.message));
@@ -31,7 +28,7 @@ async function open(name: string, options: BrowserContextOptions = DESK): Promis
   return page;
 }
 
-/** The whole page. (Playwright's own `fullPage` takes the touch screen away meanwhile.) */
+/** Takes a picture of the whole page. (Playwright's `fullPage` turns the touch screen off meanwhile.) */
 async function screenshot(page: Page, name: string): Promise<void> {
   const { width } = page.viewportSize()!;
   const height = await evaluate<number>(page, 'document.scrollingElement.scrollHeight');
@@ -39,7 +36,7 @@ async function screenshot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: path.join(screenshots, `${name}.png`) });
 }
 
-/** As text, because the tests are compiled without the browser's types. */
+/** The script is a string because the tests are compiled without the browser's types. */
 const evaluate = <T>(page: Page, script: string) => page.evaluate(script) as Promise<T>;
 const fitsWidth = (page: Page) =>
   evaluate<boolean>(page, 'document.scrollingElement.scrollWidth <= innerWidth');
@@ -63,7 +60,7 @@ describeBrowser('pages', () => {
   });
   afterEach(() => expect(wrong).toEqual([]));
 
-  test('figures are drawn, once Plotly is inlined, and told to those who cannot see them', async () => {
+  test('figures are drawn and have text alternatives; Plotly is included once', async () => {
     const page = await open('small');
     expect(await page.locator('.scatterlayer .trace path.js-line').count()).toBe(4);
     expect(await page.locator('.figure').getAttribute('role')).toBe('img');
@@ -72,10 +69,10 @@ describeBrowser('pages', () => {
     expect(
       fs.readFileSync(path.join(output, 'small.html'), 'utf8').split('* plotly.js v').length,
     ).toBe(2);
-    await screenshot(page, 'page-desk');
+    await screenshot(page, 'page-desktop');
   });
 
-  test('a page that is moved alone works as well', async () => {
+  test('a page that is moved elsewhere still works', async () => {
     const alone = path.join(output, 'alone');
     fs.mkdirSync(alone, { recursive: true });
     fs.copyFileSync(path.join(output, 'small.html'), path.join(alone, 'small.html'));
@@ -104,7 +101,7 @@ describeBrowser('pages', () => {
     expect(await scrolls('pre.stdout')).toBe(true);
   });
 
-  test('plots side by side stand below each other on a phone', async () => {
+  test('plots that are side by side are stacked on a phone', async () => {
     const tops = async (page: Page) => {
       const boxes = await Promise.all(
         [0, 1].map((i) => page.locator('.subplot .gridlayer').nth(i).boundingBox()),
@@ -121,8 +118,8 @@ describeBrowser('pages', () => {
     expect(next.y).toBeGreaterThanOrEqual(figure.y + figure.height);
   });
 
-  test('the dark scheme changes paper and figures, and back, while the page is open', async () => {
-    const page = await open('sections', { ...DESK, colorScheme: 'light' });
+  test('an open page and its figures follow the colour scheme, to dark and back', async () => {
+    const page = await open('sections', { ...DESKTOP, colorScheme: 'light' });
     const colors = async () => ({
       paper: await style(page, 'body', 'backgroundColor'),
       text: await style(page, 'body', 'color'),
@@ -150,7 +147,7 @@ describeBrowser('pages', () => {
     expect(await colors()).toEqual(light);
   });
 
-  test('the contents lead to sections and pages, links to notebooks to their pages', async () => {
+  test('the contents link to sections and pages, and links to notebooks lead to their pages', async () => {
     const page = await open('sections');
     const links = page.locator('.contents ol ol a');
     expect(await links.allTextContents()).toEqual(['A wide table', 'A figure', 'Exercises']);
@@ -179,8 +176,8 @@ describeBrowser('pages', () => {
     expect(page.url()).toMatch(/small\.html$/);
   });
 
-  test('without scripts there is a picture of each figure', async () => {
-    const page = await open('sections', { ...DESK, javaScriptEnabled: false });
+  test('without JavaScript there is a picture of each figure', async () => {
+    const page = await open('sections', { ...DESKTOP, javaScriptEnabled: false });
     const picture = page.locator('main img');
     expect(await picture.count()).toBe(1);
     expect(await picture.getAttribute('alt')).toMatch(/Three bars/);
@@ -189,7 +186,7 @@ describeBrowser('pages', () => {
     expect(await page.locator('.contents nav').isVisible()).toBe(true);
   });
 
-  test('the index lists the pages that are there, their questions and sections', async () => {
+  test('the index lists the pages with their questions and sections', async () => {
     const page = await open('index');
     expect(await page.locator('.notebook h2 a').allTextContents()).toEqual([
       '0. Sections',
@@ -198,26 +195,27 @@ describeBrowser('pages', () => {
     expect(await page.locator('.notebook p').textContent()).toBe(
       'What does a page of several sections look like?',
     );
-    await screenshot(page, 'index-desk');
+    await screenshot(page, 'index-desktop');
     await page.click('.notebook >> text=A figure');
     expect(decodeURIComponent(page.url())).toMatch(/sections\.html#A-figure-\(图\)$/);
   });
 
-  test('the index tells what a training came to, and where to draw a digit', async () => {
+  test('the index shows the results of training and links to the draw page', async () => {
     const file = path.join(output, 'summary.json');
     const before = fs.readFileSync(file, 'utf8');
     const train = { images: 20_000, epochs: 1, steps: 625, seconds: 95.3, precision: 'bfloat16' };
     const test = { images: 10_000, accuracy: 0.9788, loss: 0.07 };
     fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(before), train, test }));
-    const find =
-      "import('./scripts/environment.mjs').then((m) => console.log(m.pythonEnvironment().python))";
-    const python = (await command(['--eval', find])).stdout.trim();
-    const write = `require('node:child_process').execFileSync(${JSON.stringify(python)}, ['scripts/page.py', ${JSON.stringify(output)}, 'node_modules/plotly.js-dist/plotly.js'])`;
-    expect(await command(['--eval', write])).toMatchObject({ code: 0, stderr: '' });
+    const written = await python(
+      'scripts/page.py',
+      output,
+      'node_modules/plotly.js-dist/plotly.js',
+    );
+    expect(written).toMatchObject({ code: 0, stderr: '' });
     const page = await open('index');
     const facts = await page.locator('.result').textContent();
-    expect(facts).toMatch('97.88%of 10,000 test images right');
-    expect(facts).toMatch('95 sof training: 1 epoch of 20,000 images, 625 steps in bfloat16');
+    expect(facts).toMatch('97.88%accuracy on 10,000 test images');
+    expect(facts).toMatch('95 straining time: 1 epoch of 20,000 images, 625 steps in bfloat16');
     await screenshot(page, 'index-result');
     await page.click('.draw');
     expect(await page.title()).toBe('Draw a digit: AlexNet on MNIST');

@@ -1,6 +1,6 @@
 /**
- * The pages that `npm run tutorial` left in build/tutorial, with the network off: where the variable TUTORIAL_PAGES
- * asks for it, as `.ci/run` does after the tutorial. What lies there at other times may be of other code.
+ * The pages that `npm run tutorial` wrote to build/tutorial, offline. Runs only if the variable TUTORIAL_PAGES is set,
+ * as in `.ci/run` after the tutorial: at other times the pages may come from older code.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -9,10 +9,10 @@ import { describeBrowser, launchChromium, openPage } from '../../support/chromiu
 import { root } from '../../support/command';
 
 const folder = path.join(root, 'build', 'tutorial');
-const isAsked = Boolean(process.env.TUTORIAL_PAGES);
-const pages = isAsked ? fs.readdirSync(folder).filter((name) => name.endsWith('.html')) : ['none'];
+const isWanted = Boolean(process.env.TUTORIAL_PAGES);
+const pages = isWanted ? fs.readdirSync(folder).filter((name) => name.endsWith('.html')) : ['none'];
 
-(isAsked ? describeBrowser : describe.skip)('the pages of the tutorial', () => {
+(isWanted ? describeBrowser : describe.skip)('the pages of the tutorial', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchChromium();
@@ -20,7 +20,7 @@ const pages = isAsked ? fs.readdirSync(folder).filter((name) => name.endsWith('.
   afterAll(() => browser?.close());
 
   test.each(pages)(
-    '%s is whole on a phone, in the dark, with no network',
+    '%s is complete on a phone, in dark mode, offline',
     async (name) => {
       const { page, requests, errors } = await openPage(browser, {
         viewport: { width: 390, height: 844 },

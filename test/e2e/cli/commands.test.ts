@@ -8,7 +8,7 @@ import { barSet } from '../../support/sets';
 const temporary = temporaryFolder();
 const place = (name: string) => path.join(temporary, name);
 
-/** A small data set that a network can learn: 240 training and 40 test images. */
+/** Writes a small data set that a network can learn: 240 training and 40 test images. */
 function dataFolder(): string {
   const file = (length: number, seed: number) => {
     const { pixels, labels } = barSet(length, 10, seed);
@@ -67,7 +67,7 @@ test('train writes config, history and model', () => {
   expect(fs.readdirSync(path.join(run, 'model')).sort()).toEqual(['model.json', 'weights.bin']);
 });
 
-test('evaluate --json prints only JSON, the same for the run and its model folder', async () => {
+test('evaluate --json prints only JSON; a run folder and its model folder give the same', async () => {
   const results = await Promise.all(
     [run, path.join(run, 'model')].map((model) =>
       cli('evaluate', '--model', model, '--data', data, '--json'),

@@ -22,7 +22,7 @@ const files = Object.entries(contents).map(([name, content]) => ({
   md5: hashOf('md5', content),
 }));
 
-/** The real command, but KMNIST has small files and no mirrors. */
+/** Runs the real command, but KMNIST has small files and no mirrors. */
 const small = path.join(temporary, 'small.ts');
 const moduleOf = (name: string) => JSON.stringify(path.join(root, 'src', name));
 fs.writeFileSync(

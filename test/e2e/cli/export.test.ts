@@ -15,7 +15,7 @@ const data = folderOf(temporary, 'data', {
 });
 const model = place('model');
 
-// Not trained: the results only have to stay the same.
+// An untrained model is enough: the results only have to be the same.
 beforeAll(async () => {
   const built = alexnet({ inputSize: 64, initialisation: 'he' });
   await saveModel(built, model);
@@ -80,7 +80,7 @@ test('bad input gives a one-line error, and nothing is written', async () => {
     [['--model', place('nowhere'), '--to', to], /nowhere: no such folder or file/],
     [
       ['--model', model, '--to', folder, '--force'],
-      /others: holds notes\.txt, which is not part of a tfjs model/,
+      /others: contains notes\.txt, which is not part of a tfjs model/,
     ],
     [['--model', model, '--to', `${to}.pth`, '--quantize'], /--quantize: pth files store float32/],
     [['--model', model, '--to', to, '--quantize', '--images', '-1'], /--images.*'-1' is invalid/],

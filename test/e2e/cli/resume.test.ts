@@ -11,7 +11,7 @@ const settings = [
 ];
 const hashIn = (text: string) => text.match(/^weights sha256: ([0-9a-f]{64})$/m)?.[1];
 
-/** Runs the training command without the launcher, so that it gets the signals itself. */
+/** Runs the training command without the launcher, so that signals reach it directly. */
 function start(...args: string[]): { child: ChildProcess; ended: Promise<number | null> } {
   const tsx = path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
   const files = ['main.ts', 'train.ts'].map((name) => path.join(root, 'src', 'cli', name));
@@ -39,12 +39,12 @@ async function untilCheckpoint(child: ChildProcess, run: string, step: number): 
   }
 }
 
-test('a run killed with SIGKILL, then stopped with SIGTERM, ends with the same weights; nobody else can train there meanwhile', async () => {
+test('a run that was killed and then stopped ends with the same weights; no other process can train in its folder', async () => {
   const whole = await cli('train', ...settings, '--run', path.join(temporary, 'whole'));
   const run = path.join(temporary, 'run');
   const killed = start(...settings, '--run', run);
   await untilCheckpoint(killed.child, run, 2);
-  killed.child.kill('SIGSTOP'); // it must not finish meanwhile
+  killed.child.kill('SIGSTOP'); // so that it cannot finish first
   expectOneLineError(
     await cli('train', '--resume', '--run', run),
     new RegExp(`run: process ${killed.child.pid} is training there now`),
@@ -53,7 +53,7 @@ test('a run killed with SIGKILL, then stopped with SIGTERM, ends with the same w
   await killed.ended;
 
   const stopped = start('--resume', '--run', run, '--checkpoint-steps', '2');
-  await untilCheckpoint(stopped.child, run, newest(run) + 1); // now it handles signals
+  await untilCheckpoint(stopped.child, run, newest(run) + 1); // by then it handles signals
   stopped.child.kill('SIGTERM');
   expect(await stopped.ended).toBe(130);
 

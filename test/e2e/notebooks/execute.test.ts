@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import { command, root } from '../../support/command';
+import { command, python, root } from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
 
 const temporary = temporaryFolder();
@@ -28,7 +26,7 @@ interface Output {
   data?: Record<string, unknown>;
 }
 
-test('notebooks run in the real kernel, into .ipynb, page and summary, until one fails', async () => {
+test('notebooks run in the real kernel and become .ipynb, page and summary, until one fails', async () => {
   const { code, stdout, stderr } = await tutorial('run', 'small', 'broken', 'sections');
   expect(stdout).toMatch(/… small {2}cell 4\/4/);
   expect(stdout).toMatch(/✓ small: [\d.]+ s/);
@@ -53,7 +51,7 @@ test('notebooks run in the real kernel, into .ipynb, page and summary, until one
       { name: 'broken', ok: false },
     ],
   });
-  expect(summary.test).toBeUndefined(); // only notebook 04 measures that
+  expect(summary.test).toBeUndefined(); // only notebook 04 measures it
 
   const cells: { outputs?: Output[] }[] = JSON.parse(read('run', 'small.ipynb')).cells;
   const outputs = cells.flatMap((cell) => cell.outputs ?? []);
@@ -73,13 +71,11 @@ test('a type error fails its cell', async () => {
   );
 }, 120_000);
 
-test('the stop button ends a training after its step, running the cell again continues it; models do not pile up', async () => {
-  const find =
-    "import('./scripts/environment.mjs').then((m) => console.log(m.pythonEnvironment().python))";
-  const python = (await command(['--eval', find])).stdout.trim();
+test('the stop button ends training after the current step, running the cell again continues it, and old models are freed', async () => {
   const script = path.join(__dirname, '../../support/interrupt.py');
   const run = path.join(temporary, 'run-folder');
-  const { stdout } = await promisify(execFile)(python, [script, path.join(root, 'notebooks'), run]);
+  const { code, stdout } = await python(script, path.join(root, 'notebooks'), run);
+  expect(code).toBe(0);
   const [first, said, second, ...memory] = stdout.trim().split('\n');
   const { interrupted, steps } = JSON.parse(first);
   expect(interrupted).toBe(true);
@@ -88,7 +84,7 @@ test('the stop button ends a training after its step, running the cell again con
   expect(JSON.parse(second).interrupted).toBe(true);
   expect(JSON.parse(second).steps).toBeGreaterThan(steps);
 
-  // The real network holds 228 MB. The cell keeps one, and until it has run again the one before.
+  // The real network takes 228 MB. The cell keeps its model, and the previous one until it has run again.
   const [, two, , four] = memory.map((line) => JSON.parse(line));
   expect(four.tensors).toBe(two.tensors);
   expect(four.bytes - two.bytes).toBeLessThan(100e6);

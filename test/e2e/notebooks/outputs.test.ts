@@ -1,4 +1,4 @@
-/** `npm run tutorial -- --save`: the outputs that the notebooks carry. */
+/** `npm run tutorial -- --save`: saves the outputs in the notebooks. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { command } from '../../support/command';

@@ -1,0 +1,90 @@
+/** Installs PyTorch and finds its fastest configuration on this machine. */
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { InputError, messageOf } from '../src/errors';
+import { root, type Sizes, startTorch } from './contender';
+import { measure } from './measure';
+
+/** The fastest kind of PyTorch worker in each precision that works here. */
+export interface TunedTorch {
+  float32?: string;
+  bfloat16?: string;
+}
+
+const TORCH = 'torch==2.13.0';
+
+/** A Python with PyTorch in its own environment. If it cannot be installed, says why and returns undefined. */
+export function torchPython(say: (line: string) => void): string | undefined {
+  const folder = path.join(root, '.venv-bench');
+  const python = path.join(folder, 'bin', 'python');
+  const hasTorch = () => spawnSync(python, ['-c', 'import torch']).status === 0;
+  if (hasTorch()) return python;
+  say(`Installing ${TORCH} into .venv-bench …`);
+  const base = path.join(root, '.venv', 'bin', 'python');
+  spawnSync(fs.existsSync(base) ? base : 'python3', ['-m', 'venv', folder]);
+  const pip = spawnSync(python, ['-m', 'pip', 'install', '--quiet', TORCH, 'numpy'], {
+    encoding: 'utf8',
+  });
+  if (hasTorch()) return python;
+  const reason = pip.stderr?.trim().split('\n').pop() ?? 'cannot create .venv-bench';
+  say(`PyTorch is left out: it cannot be installed (${reason}).`);
+  return undefined;
+}
+
+/**
+ * Finds the fastest configuration in each precision. bfloat16 is left out if a step takes more than 8 times as
+ * long as in float32: the processor has no instructions for it.
+ */
+export async function fastestTorch(
+  python: string,
+  sizes: Sizes,
+  say: (line: string) => void,
+): Promise<TunedTorch> {
+  say('Finding the fastest PyTorch configuration:');
+  const float32 = await fastestKind('float32', python, sizes, 600, say);
+  if (!float32) throw new InputError('PyTorch is installed but cannot run a step');
+  const bfloat16 = await fastestKind('bfloat16', python, sizes, 8 * float32.seconds, say);
+  return { float32: float32.kind, bfloat16: bfloat16?.kind };
+}
+
+/** Tries eager and compiled, three steps each. Returns undefined if neither works or a step exceeds `limitSeconds`. */
+async function fastestKind(
+  precision: 'float32' | 'bfloat16',
+  python: string,
+  sizes: Sizes,
+  limitSeconds: number,
+  say: (line: string) => void,
+): Promise<{ kind: string; seconds: number } | undefined> {
+  const found: { kind: string; seconds: number }[] = [];
+  for (const kind of [precision, `${precision}-compiled`]) {
+    try {
+      const contender = await startTorch(python, kind, sizes);
+      try {
+        // The first compiled step includes the compilation.
+        if (kind === precision) await within(limitSeconds, contender.ask('step'));
+        const measured = await measure([contender], 'step', 3, 2);
+        found.push({ kind, seconds: measured.get(kind)!.medianSeconds });
+      } finally {
+        contender.stop();
+      }
+      say(`  PyTorch ${kind}: ${found[found.length - 1].seconds.toFixed(3)} s per step`);
+    } catch (error) {
+      say(`  PyTorch ${kind}: left out, ${messageOf(error)}`);
+      if (error instanceof TooSlow) break;
+    }
+  }
+  return found.sort((a, b) => a.seconds - b.seconds)[0];
+}
+
+class TooSlow extends Error {}
+
+function within<T>(seconds: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const late = new Promise<never>((_, reject) => {
+    const error = new TooSlow(`a step takes more than ${seconds.toFixed(0)} s`);
+    timer = setTimeout(() => reject(error), 1000 * seconds);
+  });
+  promise.catch(() => {}); // rejected when the contender is stopped
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

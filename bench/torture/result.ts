@@ -1,0 +1,6 @@
+/** One line of the table. */
+export interface Result {
+  what: string;
+  ok: boolean;
+  found: string;
+}
