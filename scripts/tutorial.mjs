@@ -189,7 +189,7 @@ async function writeDrawPage(output) {
 
 /** Writes the pages of the named notebooks, and the index of all pages. */
 async function writePages(output, names) {
-  const plotly = path.join(nodeModules, 'plotly.js-dist', 'plotly.js');
+  const plotly = path.join(nodeModules, 'plotly.js-cartesian-dist-min', 'plotly-cartesian.min.js');
   const args = [path.join(root, 'scripts', 'page.py'), output, plotly, ...names];
   try {
     await promisify(execFile)(pythonEnvironment().python, args);

@@ -4,9 +4,8 @@ import zlib from 'node:zlib';
 import { Jimp } from 'jimp';
 import { alexnet } from '../../src/model/index';
 import { predictBatch, predictFile, readBitmap, readDigit } from '../../src/predict/index';
-import { saveModel } from '../../src/storage/index';
 import { probabilitiesFigure, stepsGrid } from '../../src/viz/index';
-import { cli, expectOneLineError, root } from '../support/command';
+import { root } from '../support/command';
 import { temporaryFolder } from '../support/idx';
 import { barSet } from '../support/sets';
 import { expectNoLeak } from '../support/tensors';
@@ -293,23 +292,4 @@ test('stepsGrid draws the steps, probabilitiesFigure the probabilities', async (
     xaxis: { title: { text: 'Digit' } },
     yaxis: { title: { text: 'Probability' } },
   });
-});
-
-test('npm run predict prints bars, draws the steps and accepts --as-is', async () => {
-  await saveModel(alexnet({ inputSize: 63, seed: 3 }), place('model'));
-  const predict = (...args: string[]) =>
-    cli('predict', '--model', place('model'), sample('8-felt-pen.png'), ...args);
-  const drawn = await predict('--steps', place('s.png'));
-  expect([drawn.code, drawn.stderr]).toEqual([0, '']);
-  expect(drawn.stdout).toMatch(/8-felt-pen.png: \d \(\d+\.\d+%; next \d, \d+\.\d+%\)\n/);
-  expect(drawn.stdout.match(/^ {2}\d [█▏▎▍▌▋▊▉ ]{24} +\d+\.\d%$/gm)?.length).toBe(10);
-  expect((await readBitmap(place('s.png'))).width).toBe(10 + 8 * 178);
-
-  const [steps, asIs] = await Promise.all([predict('--json'), predict('--json', '--as-is')]);
-  const [a, b] = [steps, asIs].map(({ stdout }) => JSON.parse(stdout)[0].probabilities);
-  expect(a).not.toEqual(b);
-  expectOneLineError(
-    await predict('--steps', place('no/s.png')),
-    /no\/s.png: cannot be written: ENOENT/,
-  );
 });

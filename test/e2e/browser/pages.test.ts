@@ -67,7 +67,8 @@ describeBrowser('pages', () => {
     expect(await page.locator('.figure').getAttribute('aria-label')).toMatch(/A small training/);
     expect(await page.locator('img').getAttribute('alt')).toBe('three digits');
     expect(
-      fs.readFileSync(path.join(output, 'small.html'), 'utf8').split('* plotly.js v').length,
+      fs.readFileSync(path.join(output, 'small.html'), 'utf8').split('* plotly.js (cartesian')
+        .length,
     ).toBe(2);
     await screenshot(page, 'page-desktop');
   });
@@ -209,7 +210,7 @@ describeBrowser('pages', () => {
     const written = await python(
       'scripts/page.py',
       output,
-      'node_modules/plotly.js-dist/plotly.js',
+      'node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js',
     );
     expect(written).toMatchObject({ code: 0, stderr: '' });
     const page = await open('index');
