@@ -1,30 +1,83 @@
 // The Jupyter kernel: tslab, running in the project's root so that cells can import ./src/… .
 // (tslab resolves imports from its working directory, and Jupyter sets that to the notebook's folder.)
+// tslab 1.0.22 is changed in two ways: it compiles src/ faster, and one of its faults is avoided.
+const fs = require('node:fs');
 const path = require('node:path');
 
-process.chdir(path.dirname(__dirname));
+const root = path.dirname(__dirname);
+process.chdir(root);
+const compiler = require.resolve('@tslab/typescript-for-tslab', {
+  paths: [require.resolve('tslab')],
+});
+const ts = require(compiler);
+require.cache[compiler].exports = fasterCompiler();
 spellOutShorthand();
-const { startKernel } = require('tslab/dist/main.js');
-startKernel({ configPath: process.argv[2], enableFindLocal: false });
+require('tslab/dist/main.js').startKernel({ configPath: process.argv[2], enableFindLocal: false });
 
 /**
- * In tslab 1.0.22 the shorthand `{ layers }` fails with "layers is not defined" if `layers` comes from an
- * earlier cell. So it is expanded to `{ layers: layers }` before a cell is compiled.
+ * tslab's compiler, except that types of packages are loaded only where they are imported, and that src/ is compiled by
+ * esbuild, in advance (TypeScript still checks its types). Otherwise the kernel and the first import take half as long
+ * again.
+ */
+function fasterCompiler() {
+  const compiled = compileSources();
+  const codes = new Set(compiled.values());
+
+  function createWatchCompilerHost(files, options, ...rest) {
+    const host = ts.createWatchCompilerHost(files, { ...options, types: ['node'] }, ...rest);
+    const { createProgram } = host;
+    host.createProgram = (...args) => {
+      const builder = createProgram(...args);
+      const { emit } = builder;
+      builder.emit = (file, write, ...more) => {
+        const code = compiled.get(file.text);
+        if (code === undefined) return emit(file, write, ...more); // a cell, or edited since
+        const name = path.relative(root, file.fileName).replace(/ts$/, 'js');
+        write(`${options.outDir}/${name}`, code);
+      };
+      return builder;
+    };
+    return host;
+  }
+
+  // tslab would turn the compiled code into a CommonJS module, which it is.
+  function transpileModule(code, options) {
+    return codes.has(code) ? { outputText: code } : ts.transpileModule(code, options);
+  }
+
+  return { ...ts, createWatchCompilerHost, transpileModule };
+}
+
+/** The compiled code of every file of src/, by the file's text. Empty if one has a syntax error. */
+function compileSources() {
+  const { buildSync } = require('esbuild');
+  try {
+    const { outputFiles } = buildSync({
+      entryPoints: [path.join(root, 'src/**/*.ts')],
+      ...{ outbase: root, outdir: root, write: false, logLevel: 'silent' },
+      ...{ format: 'cjs', target: 'es2022' },
+    });
+    const source = (file) => fs.readFileSync(file.replace(/js$/, 'ts'), 'utf8');
+    return new Map(outputFiles.map((file) => [source(file.path), file.text]));
+  } catch {
+    return new Map();
+  }
+}
+
+/**
+ * In tslab the shorthand `{ layers }` fails with "layers is not defined" if `layers` comes from an earlier cell. So it
+ * is expanded to `{ layers: layers }` before a cell is compiled.
  */
 function spellOutShorthand() {
-  const ts = require('@tslab/typescript-for-tslab');
   const converter = require('tslab/dist/converter.js');
   const { createConverter } = converter;
   converter.createConverter = (options) => {
     const { convert, ...rest } = createConverter(options);
-    return {
-      ...rest,
-      convert: (declarations, cell) => convert(declarations, spelledOut(ts, cell)),
-    };
+    return { ...rest, convert: (declarations, cell) => convert(declarations, spelledOut(cell)) };
   };
 }
 
-function spelledOut(ts, cell) {
+function spelledOut(cell) {
   const ends = [];
   const visit = (node) => {
     if (ts.isShorthandPropertyAssignment(node) && !node.objectAssignmentInitializer)

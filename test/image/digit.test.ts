@@ -24,8 +24,8 @@ const plain: DrawOptions = {
   seed: 3,
 };
 
-// Every digit six times. The steps are computed once.
-const drawn = drawings(60, 1);
+// Every digit three times. The steps are computed once.
+const drawn = drawings(30, 1);
 let taken: DigitStep[][] | undefined;
 function stepsOfDrawn(): DigitStep[][] {
   taken ??= drawn.map(({ bitmap }) => digitSteps(bitmap));

@@ -1,6 +1,8 @@
 /** Chromium for the browser tests. They are skipped if there is none. CHROMIUM can name the executable. */
 import fs from 'node:fs';
+import path from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { root } from './command';
 
 const executablePath = [
   process.env.CHROMIUM,
@@ -26,6 +28,21 @@ export function launchChromium(): Promise<Browser> {
       '--disable-sync',
     ],
   });
+}
+
+/**
+ * Takes a picture of the page, `height` pixels high or else as high as it is, for people to look at. Does nothing unless
+ * the variable SCREENSHOTS is set.
+ */
+export async function screenshot(page: Page, name: string, height?: number): Promise<void> {
+  if (!process.env.SCREENSHOTS) return;
+  const viewport = page.viewportSize()!;
+  height ??= await page.evaluate<number>('document.scrollingElement.scrollHeight');
+  // Not Playwright's `fullPage`, which turns the touch screen off meanwhile.
+  await page.setViewportSize({ ...viewport, height });
+  await page.waitForTimeout(500); // until the figures have resized
+  await page.screenshot({ path: path.join(root, 'build', 'screenshots', `${name}.png`) });
+  await page.setViewportSize(viewport);
 }
 
 export interface Watched {

@@ -1,5 +1,3 @@
-/** The draw page in a real browser. Its predictions must equal those of `predictImage`. */
-import fs from 'node:fs';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { loadDataset, slice } from '../../../src/data/index';
@@ -9,13 +7,12 @@ import { predictImage } from '../../../src/predict/index';
 import { loadModel, saveModel } from '../../../src/storage/index';
 import type { tf } from '../../../src/tf/index';
 import { train } from '../../../src/train/index';
-import { describeBrowser, launchChromium, openPage } from '../../support/chromium';
+import { describeBrowser, launchChromium, openPage, screenshot } from '../../support/chromium';
 import { root } from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
 import { maxDifference } from '../../support/tensors';
 
 const temporary = temporaryFolder();
-const screenshots = path.join(root, 'build', 'screenshots');
 const desktop = { width: 1100, height: 1000 };
 const phone = { width: 390, height: 844 };
 
@@ -72,7 +69,6 @@ async function lastStep(
 
 describeBrowser('the draw page', () => {
   beforeAll(async () => {
-    fs.mkdirSync(screenshots, { recursive: true });
     browser = await launchChromium();
     const trained = alexnet({ inputSize: 56, layers, dropout: 0.2, seed: 1 });
     await train(trained, slice(loadDataset('train'), 0, 4000), {
@@ -117,7 +113,7 @@ describeBrowser('the draw page', () => {
       'Centre of mass, 28×28',
     ]);
     expect(await page.textContent('#digit')).toBe('7');
-    await page.screenshot({ path: path.join(screenshots, 'draw.png'), fullPage: true });
+    await screenshot(page, 'draw');
 
     // No prediction without a drawing, not even if undo comes before the answer.
     await page.click('#clear');
@@ -149,7 +145,7 @@ describeBrowser('the draw page', () => {
     await page.setInputFiles('#file', path.join(root, 'samples', '3-photo.jpg'));
     await page.waitForSelector('text=Centre of mass, 28×28');
     await page.waitForSelector('#bars.filled');
-    await page.screenshot({ path: path.join(screenshots, 'draw-phone.png'), fullPage: true });
+    await screenshot(page, 'draw-phone');
 
     await page.setInputFiles('#file', path.join(root, 'package.json'));
     await page.waitForSelector('text=/Cannot open package.json as a picture: /');
@@ -171,7 +167,7 @@ describeBrowser('the draw page', () => {
     await drawSeven(page);
     await page.waitForSelector('text=Centre of mass, 28×28');
     expect(await shares(page)).toEqual([]);
-    await page.screenshot({ path: path.join(screenshots, 'draw-no-model.png'), fullPage: true });
+    await screenshot(page, 'draw-no-model');
     expect(errors).toEqual([]);
   }, 60_000);
 

@@ -6,12 +6,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { describeBrowser, launchChromium } from '../../support/chromium';
+import { describeBrowser, launchChromium, screenshot } from '../../support/chromium';
 import { root } from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
 
 const temporary = temporaryFolder();
-const screenshots = path.join(root, 'build', 'screenshots');
 const viewport = { width: 1100, height: 1400 };
 
 // 63 is the smallest input that AlexNet takes. Training must not end before the test presses the stop button.
@@ -56,7 +55,6 @@ describeBrowser('JupyterLab', () => {
   const outcomes: Record<string, Promise<unknown>> = {};
 
   beforeAll(async () => {
-    fs.mkdirSync(screenshots, { recursive: true });
     // JupyterLab serves the project's folder only.
     work = fs.mkdtempSync(path.join(root, 'build', 'lab-'));
     for (const name of lanes.flatMap(Object.keys)) copyNotebook(name, work);
@@ -70,7 +68,9 @@ describeBrowser('JupyterLab', () => {
           const page = await window;
           await openNotebook(page, `${path.relative(root, work)}/${name}.ipynb`);
           await job(page);
-          await takePicture(page, name);
+          const notebook = page.locator('.jp-WindowedPanel-viewport').first();
+          const height = await notebook.evaluate((element) => element.scrollHeight);
+          await screenshot(page, name, Math.min(9000, 200 + height));
         });
         previous = outcomes[name] = run.catch((error) => error);
       }
@@ -169,7 +169,7 @@ async function trainAndStop(page: Page): Promise<void> {
   }
   expect(await page.evaluate('first === third && first.isConnected')).toBe(true); // not replaced
   await page.locator(live).scrollIntoViewIfNeeded();
-  await page.screenshot({ path: path.join(screenshots, 'training.png') });
+  await screenshot(page, 'training', viewport.height);
   await page.click('[data-command="notebook:interrupt-kernel"]');
   await ended;
   await expectDrawn(page, 1);
@@ -198,16 +198,6 @@ async function expectDrawn(page: Page, figures: number): Promise<void> {
     images.map((image) => (image as unknown as { naturalWidth: number }).naturalWidth),
   );
   for (const width of widths) expect(width).toBeGreaterThan(0);
-}
-
-/** Takes a screenshot of the whole notebook for manual review. */
-async function takePicture(page: Page, name: string): Promise<void> {
-  const notebook = page.locator('.jp-WindowedPanel-viewport').first();
-  const height = 200 + (await notebook.evaluate((element) => element.scrollHeight));
-  await page.setViewportSize({ ...viewport, height: Math.min(9000, height) });
-  await page.waitForTimeout(500); // until the figures have resized
-  await page.screenshot({ path: path.join(screenshots, `${name}.png`) });
-  await page.setViewportSize(viewport);
 }
 
 interface Lab {

@@ -111,7 +111,7 @@ test('predict reads the digits in files, prints bars, draws the steps and accept
 }, 120_000);
 
 test('--help', async () => {
-  const names = ['train', 'evaluate', 'predict', 'export', 'data', 'draw'];
+  const names = ['train', 'evaluate', 'predict', 'export', 'draw'];
   const results = await inParallel(names, (name) => cli(name, '--help'));
   results.forEach(({ code, stdout }, i) => {
     expect([code, stdout]).toEqual([0, expect.stringContaining(`Usage: npm run ${names[i]} -- `)]);

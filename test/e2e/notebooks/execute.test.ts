@@ -1,74 +1,85 @@
+/** Notebooks that fail, and the stop button. (pages.test.ts runs notebooks that succeed.) */
 import fs from 'node:fs';
 import path from 'node:path';
 import { command, python, root } from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
 
 const temporary = temporaryFolder();
-const fixture = (name: string) => path.join(__dirname, '../../fixtures', `${name}.ipynb`);
-const copy = (name: string) => {
-  const file = path.join(temporary, `${name}.ipynb`);
-  fs.copyFileSync(fixture(name), file);
-  return file;
-};
-const tutorial = (output: string, ...names: string[]) =>
-  command([
-    'scripts/tutorial.mjs',
-    ...['--save', '--output', path.join(temporary, output)],
-    ...names.map(copy),
-  ]);
-const files = (folder: string) => fs.readdirSync(path.join(temporary, folder));
-const read = (...parts: string[]) => fs.readFileSync(path.join(temporary, ...parts), 'utf8');
+const text = (...parts: string[]) => fs.readFileSync(path.join(temporary, ...parts), 'utf8');
+const tutorial = (...args: string[]) =>
+  command(['scripts/tutorial.mjs', '--output', path.join(temporary, 'output'), ...args]);
 
-interface Output {
-  output_type: string;
-  name?: string;
-  text?: string | string[];
-  data?: Record<string, unknown>;
+/** Writes a notebook of code cells and returns its file. */
+function notebook(name: string, ...sources: string[]): string {
+  const file = path.join(temporary, `${name}.ipynb`);
+  const cells = sources.map((source, i) => ({
+    ...{ cell_type: 'code', id: `c${i}`, metadata: {} },
+    ...{ execution_count: null, outputs: [], source },
+  }));
+  const metadata = {
+    kernelspec: { display_name: 'TypeScript (tslab)', language: 'typescript', name: 'tslab' },
+  };
+  fs.writeFileSync(file, JSON.stringify({ cells, metadata, nbformat: 4, nbformat_minor: 5 }));
+  return file;
 }
 
-test('notebooks run in the real kernel and become .ipynb, page and summary, until one fails', async () => {
-  const { code, stdout, stderr } = await tutorial('run', 'small', 'broken', 'sections');
-  expect(stdout).toMatch(/… small {2}cell 4\/4/);
-  expect(stdout).toMatch(/✓ small: [\d.]+ s/);
+const good = notebook('good', "console.log('fine')");
+
+test('the first error ends the tutorial; its cell is named, and with --save no notebook is saved', async () => {
+  const before = text('good.ipynb');
+  const broken = notebook(
+    'broken',
+    "import { InputError } from './src/errors';",
+    "throw new InputError('no/such/folder: no such folder');",
+    "console.log('never reached');",
+  );
+  const { code, stdout, stderr } = await tutorial('--save', good, broken, notebook('third', '3'));
+  expect(stdout).toMatch(/… good {2}cell 1\/1/);
+  expect(stdout).toMatch(/✓ good: [\d.]+ s/);
   expect(stdout).toMatch(/✗ broken/);
-  expect(stdout).not.toMatch(/sections/);
+  expect(stdout).not.toMatch(/third/);
   expect(stderr).toMatch(
     /^error: broken, code cell 2: InputError: no\/such\/folder: no such folder$/m,
   );
   expect(code).toBe(1);
-  expect(files('run')).toEqual(
-    expect.arrayContaining(['small.ipynb', 'small.html', 'index.html', 'broken.ipynb']),
+  const files = fs.readdirSync(path.join(temporary, 'output'));
+  expect(files).toEqual(
+    expect.arrayContaining(['good.ipynb', 'good.html', 'index.html', 'broken.ipynb']),
   );
-  expect(files('run')).not.toContain('broken.html');
-  // With --save: a failure saves nothing.
-  expect(read('small.ipynb')).toBe(fs.readFileSync(fixture('small'), 'utf8'));
-
-  const summary = JSON.parse(read('run', 'summary.json'));
+  expect(files).not.toContain('broken.html');
+  expect(text('good.ipynb')).toBe(before);
+  const summary = JSON.parse(text('output', 'summary.json'));
   expect(summary).toMatchObject({
     profile: 'quick',
     notebooks: [
-      { name: 'small', ok: true },
+      { name: 'good', ok: true },
       { name: 'broken', ok: false },
     ],
   });
-  expect(summary.test).toBeUndefined(); // only notebook 04 measures it
-
-  const cells: { outputs?: Output[] }[] = JSON.parse(read('run', 'small.ipynb')).cells;
-  const outputs = cells.flatMap((cell) => cell.outputs ?? []);
-  expect(outputs.some((output) => output.name === 'stderr')).toBe(false);
-  const kinds = outputs.flatMap((output) => Object.keys(output.data ?? {}));
-  for (const kind of ['application/vnd.plotly.v1+json', 'image/png', 'text/html'])
-    expect(kinds).toContain(kind);
-  const printed = outputs.map((output) => [output.text ?? ''].flat().join('')).join('');
-  expect(Number(printed.match(/accuracy ([\d.]+)/)?.[1])).toBeGreaterThan(0.8);
 }, 120_000);
 
 test('a type error fails its cell', async () => {
-  const { code, stderr } = await tutorial('mistyped', 'mistyped');
+  const mistyped = notebook(
+    'mistyped',
+    "import { percent } from './src/viz/format';",
+    'const share: number = percent(0.5);',
+  );
+  const { code, stderr } = await tutorial(mistyped);
   expect(code).toBe(1);
   expect(stderr).toMatch(
-    /^error: mistyped, code cell 2: .*Type 'number' is not assignable to type 'string'/m,
+    /^error: mistyped, code cell 2: .*Type 'string' is not assignable to type 'number'/m,
   );
+}, 120_000);
+
+test('--save refuses a notebook of more than 1 MB, and saves none', async () => {
+  const large = notebook('large', "console.log('x'.repeat(1_200_000));");
+  const before = [text('good.ipynb'), text('large.ipynb')];
+  const { code, stderr } = await tutorial('--save', good, large);
+  expect(stderr).toBe(
+    'error: large.ipynb would have 1.20 MB, more than 1.00 MB: nothing was saved\n',
+  );
+  expect(code).toBe(1);
+  expect([text('good.ipynb'), text('large.ipynb')]).toEqual(before);
 }, 120_000);
 
 test('the stop button ends training after the current step, running the cell again continues it, and old models are freed', async () => {
@@ -93,12 +104,7 @@ test('the stop button ends training after the current step, running the cell aga
 test('a file that is not a notebook is a one-line error', async () => {
   const file = path.join(temporary, 'text.ipynb');
   fs.writeFileSync(file, 'just text');
-  const { code, stderr } = await command([
-    'scripts/tutorial.mjs',
-    '--output',
-    path.join(temporary, 'none'),
-    file,
-  ]);
+  const { code, stderr } = await tutorial(file);
   expect(code).toBe(1);
   expect(stderr).toMatch(/^error: text: not a notebook: /);
   expect(stderr.trim().split('\n').length).toBe(1);

@@ -1,16 +1,16 @@
-/** The pages of executed notebooks in a real browser, offline: on a desktop, on a phone, light and dark. */
+/** Two notebooks: run, saved, and as pages in a real browser, offline: on a desktop, on a phone, light and dark. */
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { describeBrowser, launchChromium } from '../../support/chromium';
-import { command, python, root } from '../../support/command';
+import { describeBrowser, launchChromium, screenshot } from '../../support/chromium';
+import { command, python } from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
 
 const DESKTOP = { viewport: { width: 1280, height: 900 } };
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
-const output = path.join(temporaryFolder(), 'pages');
-const screenshots = path.join(root, 'build', 'screenshots');
+const temporary = temporaryFolder();
+const output = path.join(temporary, 'pages');
 let browser: Browser;
 /** What went wrong on the pages of a test: uncaught errors, and requests to a network. */
 let wrong: string[] = [];
@@ -28,14 +28,6 @@ async function open(name: string, options: BrowserContextOptions = DESKTOP): Pro
   return page;
 }
 
-/** Takes a picture of the whole page. (Playwright's `fullPage` turns the touch screen off meanwhile.) */
-async function screenshot(page: Page, name: string): Promise<void> {
-  const { width } = page.viewportSize()!;
-  const height = await evaluate<number>(page, 'document.scrollingElement.scrollHeight');
-  await page.setViewportSize({ width, height });
-  await page.screenshot({ path: path.join(screenshots, `${name}.png`) });
-}
-
 /** The script is a string because the tests are compiled without the browser's types. */
 const evaluate = <T>(page: Page, script: string) => page.evaluate(script) as Promise<T>;
 const fitsWidth = (page: Page) =>
@@ -43,17 +35,51 @@ const fitsWidth = (page: Page) =>
 const style = (page: Page, selector: string, property: string) =>
   evaluate<string>(page, `getComputedStyle(document.querySelector('${selector}')).${property}`);
 
+interface Notebook {
+  cells: {
+    source: string | string[];
+    outputs?: { name?: string; text?: string | string[]; data?: object }[];
+  }[];
+  metadata: unknown;
+}
+const read = (file: string): Notebook => JSON.parse(fs.readFileSync(file, 'utf8'));
+const fixture = (name: string) => path.join(__dirname, `../../fixtures/${name}.ipynb`);
+const saved = (name: string) => path.join(temporary, `${name}.ipynb`);
+const names = ['sections', 'small'];
+
+beforeAll(async () => {
+  for (const name of names) fs.copyFileSync(fixture(name), saved(name));
+  const args = ['--output', output, '--save', ...names.map(saved)];
+  const run = await command(['scripts/tutorial.mjs', ...args]);
+  expect([run.code, run.stderr]).toEqual([0, '']);
+}, 180_000);
+
+test('the cells print what they should, and nothing goes wrong', () => {
+  const outputs = read(path.join(output, 'small.ipynb')).cells.flatMap(
+    (cell) => cell.outputs ?? [],
+  );
+  expect(outputs.some(({ name }) => name === 'stderr')).toBe(false);
+  const kinds = outputs.flatMap(({ data }) => Object.keys(data ?? {}));
+  for (const kind of ['application/vnd.plotly.v1+json', 'image/png', 'text/html'])
+    expect(kinds).toContain(kind);
+  const printed = outputs.map(({ text }) => [text ?? ''].flat().join('')).join('');
+  expect(Number(printed.match(/accuracy ([\d.]+)/)?.[1])).toBeGreaterThan(0.8);
+  const summary = JSON.parse(fs.readFileSync(path.join(output, 'summary.json'), 'utf8'));
+  expect(summary.test).toBeUndefined(); // only notebook 04 measures it
+});
+
+test('--save stores the outputs and changes nothing else', () => {
+  const [before, after] = [fixture, saved].map((file) => read(file('sections')));
+  expect(after.metadata).toEqual(before.metadata);
+  expect(after.cells.map(({ source }) => source)).toEqual(before.cells.map(({ source }) => source));
+  const kinds = after.cells.flatMap(({ outputs = [] }) => outputs.map(({ name }) => name));
+  expect(kinds).toEqual([undefined, 'stdout', undefined, 'stdout']);
+});
+
 describeBrowser('pages', () => {
   beforeAll(async () => {
-    fs.mkdirSync(screenshots, { recursive: true });
-    const notebooks = ['sections', 'small'].map((name) =>
-      path.join(__dirname, `../../fixtures/${name}.ipynb`),
-    );
-    const run = await command(['scripts/tutorial.mjs', '--output', output, ...notebooks]);
-    expect(run.stderr).toBe('');
-    expect(run.code).toBe(0);
     browser = await launchChromium();
-  }, 180_000);
+  });
   afterAll(() => browser?.close());
   beforeEach(() => {
     wrong = [];
