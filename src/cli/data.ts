@@ -10,12 +10,9 @@ interface DataArguments {
   json?: boolean;
 }
 
-const program = command(
-  'data',
-  "Downloads a data set in torchvision's folder layout and checks it.",
-)
+const program = command('data', "Downloads a dataset in torchvision's folder layout and checks it.")
   .addOption(
-    new Option('--dataset <name>', 'the data set').choices(DATASET_NAMES).makeOptionMandatory(),
+    new Option('--dataset <name>', 'the dataset').choices(DATASET_NAMES).makeOptionMandatory(),
   )
   .requiredOption(
     '--to <dir>',

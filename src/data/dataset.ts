@@ -31,16 +31,16 @@ const MNIST_MD5: Readonly<Record<string, string>> = {
   't10k-labels-idx1-ubyte': '27ae3e4e09519cfbb04c329615203637',
 };
 
-/** torchvision stores data sets in this format under `<root>/MNIST/raw`. */
+/** torchvision stores datasets in this format under `<root>/MNIST/raw`. */
 const TORCHVISION_FOLDERS = ['MNIST', 'FashionMNIST', 'KMNIST'];
 
 /**
- * Loads one split of a data set.
+ * Loads one split of a dataset.
  *
  * Without `folder`: MNIST, 60,000 training or 10,000 test images of 28×28, verified by MD5.
  * With `folder`: IDX files, plain or gzipped, in the folder itself or in torchvision's layout below it.
  *
- * Throws InputError if a file is missing, damaged or of the wrong kind, or if the folder holds several data sets.
+ * Throws InputError if a file is missing, damaged or of the wrong kind, or if the folder holds several datasets.
  */
 export function loadDataset(split: Split, folder?: string): ImageSet {
   if (split !== 'train' && split !== 'test') {
@@ -116,7 +116,7 @@ function rawFolder(folder: string): string {
     fs.existsSync(raw),
   );
   if (nested.length > 1) {
-    throw new InputError(`${folder}: holds several data sets, name one: ${nested.join(', ')}`);
+    throw new InputError(`${folder}: holds several datasets, name one: ${nested.join(', ')}`);
   }
   return nested[0] ?? folder;
 }
@@ -127,8 +127,8 @@ function titleOf(folder: string): string {
 }
 
 /**
- * A folder may hold MNIST or another data set, and only MNIST's checksums are known. A file that differs from MNIST's
- * in less than 1% of its bytes is a damaged copy; other data sets of the same size differ in far more.
+ * A folder may hold MNIST or another dataset, and only MNIST's checksums are known. A file that differs from MNIST's
+ * in less than 1% of its bytes is a damaged copy; other datasets of the same size differ in far more.
  */
 function checkAgainstMnist(
   bytes: Uint8Array,

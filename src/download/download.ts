@@ -1,5 +1,5 @@
 /**
- * Downloads a data set into torchvision's layout: `<to>/MNIST/raw/train-images-idx3-ubyte.gz` and so on.
+ * Downloads a dataset into torchvision's layout: `<to>/MNIST/raw/train-images-idx3-ubyte.gz` and so on.
  *
  * A file gets its name only when size and MD5 are right. Until then each process writes its own `.part` file, so
  * several processes can download at once without a lock. The next run continues the file of an interrupted one.
@@ -18,7 +18,7 @@ import { type DataSource, type DatasetName, type SourceFile, sourceOf } from './
 export interface DownloadOptions {
   /** The root of the layout. Created if it is missing. */
   to: string;
-  /** Addresses of folders with the files, tried before the data set's own mirrors. */
+  /** Addresses of folders with the files, tried before the dataset's own mirrors. */
   mirrors?: readonly string[];
   /** Progress in MB over all missing files. */
   onProgress?: ProgressListener;
@@ -48,7 +48,7 @@ export interface Download {
 const MAX_WAIT_SECONDS = 60;
 
 /**
- * Downloads the missing files of a data set. Keeps files whose size and MD5 are right, and renames wrong ones to
+ * Downloads the missing files of a dataset. Keeps files whose size and MD5 are right, and renames wrong ones to
  * `<name>.wrong`.
  *
  * Throws InputError if a file cannot be downloaded from any mirror, with the reason for each mirror, or if the

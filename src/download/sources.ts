@@ -1,5 +1,5 @@
 /**
- * The data sets that can be downloaded: mirrors, and the size and MD5 of each file.
+ * The datasets that can be downloaded: mirrors, and the size and MD5 of each file.
  *
  * Names, folders and MD5s are from torchvision/datasets/mnist.py, sizes from its download logs.
  */
@@ -72,10 +72,10 @@ export const SOURCES: Readonly<Record<DatasetName, DataSource>> = {
 
 export const DATASET_NAMES = Object.keys(SOURCES) as DatasetName[];
 
-/** Throws InputError if there is no such data set. */
+/** Throws InputError if there is no such dataset. */
 export function sourceOf(dataset: string): DataSource {
   if (!Object.hasOwn(SOURCES, dataset)) {
-    throw new InputError(`data set is '${dataset}', want ${DATASET_NAMES.join(', ')}`);
+    throw new InputError(`dataset is '${dataset}', want ${DATASET_NAMES.join(', ')}`);
   }
   return SOURCES[dataset as DatasetName];
 }

@@ -6,7 +6,7 @@ import { type Settings, setting, type ValuesOf } from '../settings';
 import { TRAIN_SETTINGS } from '../train/index';
 
 export const RUN_SETTINGS = {
-  data: setting(text, 'the name of the data set'),
+  data: setting(text, 'the name of the dataset'),
   trainImages: setting(
     positiveInteger,
     'train on the first n images only (default: all but the validation images)',

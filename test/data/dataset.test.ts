@@ -103,7 +103,7 @@ test.each<[string, Record<string, Buffer | string>, RegExp]>([
   expect(() => loadDataset('test', folder)).toThrow(InputError);
 });
 
-test("accepts another data set of MNIST's size", () => {
+test("accepts another dataset of MNIST's size", () => {
   const folder = folderOf(temporary, 'other', {
     't10k-images-idx3-ubyte': idxImages(10000, 28, 28, (i) => (i * 7) % 251),
     't10k-labels-idx1-ubyte': idxLabels(Array.from({ length: 10000 }, (_, i) => (i * 3) % 10)),

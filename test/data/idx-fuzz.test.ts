@@ -112,7 +112,7 @@ function agrees(set: ImageSet, imagesFile: Buffer, labelsFile: Buffer): boolean 
 const unpacked = (content: Buffer, packed: boolean) =>
   packed ? zlib.gunzipSync(content) : content;
 
-test(`${ROUNDS} damaged data sets: an InputError, or what the header says`, () => {
+test(`${ROUNDS} damaged datasets: an InputError, or what the header says`, () => {
   const counts = { refused: 0, read: 0 };
   const folder = folderOf(temporary, 'damaged', { readme: '' });
   for (let round = 0; round < ROUNDS; round++) {

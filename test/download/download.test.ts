@@ -129,7 +129,7 @@ afterEach(() => {
 });
 
 let folders = 0;
-/** A root folder that contains these files of the data set. */
+/** A root folder that contains these files of the dataset. */
 const newFolder = (files: Record<string, Buffer | string> = {}) =>
   folderOf(
     temporary,
@@ -157,7 +157,7 @@ const filesIn = (to: string) => fs.readdirSync(raw(to)).sort();
 const isRight = (to: string, name = IMAGES) =>
   fs.readFileSync(raw(to, name)).equals(contents[name]);
 
-test('every data set has mirrors and different files', () => {
+test('every dataset has mirrors and different files', () => {
   const sources = DATASET_NAMES.map(sourceOf);
   expect(sources.map(({ name }) => name)).toEqual(['MNIST', 'Fashion-MNIST', 'KMNIST']);
   for (const { mirrors } of sources) {
@@ -167,11 +167,11 @@ test('every data set has mirrors and different files', () => {
   const md5s = new Set(sources.flatMap(({ files }) => files.map(({ md5 }) => md5)));
   expect([...md5s].filter((md5) => /^[0-9a-f]{32}$/.test(md5)).length).toBe(12);
   expect(() => sourceOf('toString')).toThrow(
-    "data set is 'toString', want mnist, fashion-mnist, kmnist",
+    "dataset is 'toString', want mnist, fashion-mnist, kmnist",
   );
 });
 
-test('downloads a data set that loadDataset reads, and requests no file twice', async () => {
+test('downloads a dataset that loadDataset reads, and requests no file twice', async () => {
   const to = newFolder();
   const server = await mirror(good);
   const progress: Progress[] = [];
@@ -192,12 +192,12 @@ test('downloads a data set that loadDataset reads, and requests no file twice', 
   expect(server.requests.length).toBe(2);
 });
 
-test('a root folder with several data sets is ambiguous', async () => {
+test('a root folder with several datasets is ambiguous', async () => {
   const to = newFolder();
   await get(to, [await mirror(good)]);
   fs.mkdirSync(path.join(to, 'KMNIST', 'raw'), { recursive: true });
   expect(() => loadDataset('train', to)).toThrow(
-    /holds several data sets, name one: .*FashionMNIST/,
+    /holds several datasets, name one: .*FashionMNIST/,
   );
 });
 

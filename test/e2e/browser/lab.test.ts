@@ -56,7 +56,9 @@ describeBrowser('JupyterLab', () => {
 
   beforeAll(async () => {
     // JupyterLab serves the project's folder only.
-    work = fs.mkdtempSync(path.join(root, 'build', 'lab-'));
+    const build = path.join(root, 'build');
+    fs.mkdirSync(build, { recursive: true });
+    work = fs.mkdtempSync(path.join(build, 'lab-'));
     for (const name of lanes.flatMap(Object.keys)) copyNotebook(name, work);
     [browser, lab] = await Promise.all([launchChromium(), startLab()]);
     const context = await browser.newContext({ viewport });

@@ -8,7 +8,7 @@ import { barSet } from '../../support/sets';
 const temporary = temporaryFolder();
 const place = (name: string) => path.join(temporary, name);
 
-/** Writes a small data set that a network can learn: 240 training and 40 test images. */
+/** Writes a small dataset that a network can learn: 240 training and 40 test images. */
 function dataFolder(): string {
   const file = (length: number, seed: number) => {
     const { pixels, labels } = barSet(length, 10, seed);
