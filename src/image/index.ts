@@ -4,5 +4,6 @@
  */
 export { type Bitmap, type GreyImage, greyImage, MAX_PIXELS } from './bitmap';
 export { type DigitStep, digitSteps } from './digit';
+export { drawnBitmap } from './drawn';
 export { readHeader } from './header';
 export { inputValues, normalise, resize, resizeWeights } from './resize';

@@ -3,7 +3,7 @@ import { InputError } from '../errors';
 import { freeUnreachable, freeWhenUnreachable, tf } from '../tf/index';
 import { Dropout } from './dropout';
 import { type Initialisation, initialise } from './initialise';
-import { ALEXNET, type LayerSpec, layerTable } from './layers';
+import { ALEXNET, type LayerSpec, layerTable, SMALL_ALEXNET } from './layers';
 
 export interface AlexNetOptions {
   /** Height and width of the input, in pixels. */
@@ -18,6 +18,15 @@ export interface AlexNetOptions {
   /** The table of layers. Pass another one to build another network. */
   layers?: readonly LayerSpec[];
 }
+
+/** `alexnet(SMALL)` is a network to experiment with: it learns to read digits in seconds. */
+export const SMALL = {
+  layers: SMALL_ALEXNET,
+  inputSize: 64,
+  channels: 1,
+  classes: 10,
+  initialisation: 'he',
+} as const;
 
 /**
  * Builds the article's network as a plain tfjs layers model.

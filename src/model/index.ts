@@ -1,5 +1,5 @@
 /** The network: its table of layers, and the model built from it. */
-export { type AlexNetOptions, alexnet, zeroAlexnet } from './alexnet';
+export { type AlexNetOptions, alexnet, SMALL, zeroAlexnet } from './alexnet';
 export { Dropout, dropoutLayers } from './dropout';
 export { INITIALISATIONS, type Initialisation, initialise } from './initialise';
 export {
@@ -8,6 +8,7 @@ export {
   type LayerRow,
   type LayerSpec,
   layerTable,
+  SMALL_ALEXNET,
   totals,
 } from './layers';
 export { checkFits, inputSizeOf, namedWeights, trainableVariables } from './weights';

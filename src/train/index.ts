@@ -10,7 +10,7 @@ export {
   stepRecord,
 } from './history';
 export { continueTraining, type TrainCallbacks, type TrainOptions, train } from './loop';
-export { countCorrect, crossEntropySum } from './loss';
+export { countCorrect, crossEntropy, crossEntropySum } from './loss';
 export { type Schedule, scheduledRate } from './schedule';
 export { TRAIN_SETTINGS, type TrainSettings, trainSettings } from './settings';
 export { trainStep } from './step';

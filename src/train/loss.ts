@@ -15,6 +15,11 @@ export function crossEntropySum(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Sc
   });
 }
 
+/** The mean over the batch, as PyTorch's `CrossEntropyLoss()`: a float32 scalar; the caller disposes it. */
+export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
+  return tf.tidy(() => crossEntropySum(logits, labels).div<tf.Scalar>(labels.size));
+}
+
 /** The number of correctly classified images: an int32 scalar; the caller disposes it. */
 export function countCorrect(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
   return tf.tidy(() => logits.argMax(1).equal(labels).sum() as tf.Scalar);

@@ -64,6 +64,16 @@ export function lossComparison(
   return figure(data, title, [axis, 'Loss (cross-entropy), smoothed'], { height: 380 });
 }
 
+/** Curves through points, or with `mode: 'markers'` the points alone. */
+export function lineFigure(
+  curves: { name: string; x: number[]; y: number[]; mode?: string }[],
+  title: string,
+  axes: [string, string],
+): Figure {
+  const data = curves.map((curve) => ({ type: 'scatter', mode: 'lines', ...curve }));
+  return figure(data, title, axes, { height: 380, ...LEGEND_BELOW });
+}
+
 /** The confusion matrix as a heat map. Rows are the actual classes, columns the predicted ones. */
 export function confusionFigure(confusion: number[][], title = 'Confusion matrix'): Figure {
   const classes = confusion.map((_, index) => String(index));

@@ -1,4 +1,5 @@
 /** Plotly figures, image grids and progress lines, and how to show them below a notebook cell. */
+export { barsDrawing, type Drawing, type Matrix, matrixDrawing, networkDrawing } from './drawings';
 export {
   barFigure,
   calibrationFigure,
@@ -6,6 +7,7 @@ export {
   confusionFigure,
   epochCurves,
   type Figure,
+  lineFigure,
   lossComparison,
   probabilitiesFigure,
   sharesFigure,
@@ -15,7 +17,16 @@ export {
 } from './figures';
 export { percent } from './format';
 export { featureGrid, type GridOptions, imageGrid, stepsGrid, tileGrid } from './grid';
+export { localised } from './language';
 export { type LiveOptions, showTraining } from './live';
 export { figureSvg } from './picture';
 export { bar, clock, progressLine, streamProgress } from './progress';
-export { showEpochs, showFigure, showImage, showProgress, showTable } from './show';
+export {
+  showBars,
+  showDrawing,
+  showEpochs,
+  showFigure,
+  showImage,
+  showProgress,
+  showTable,
+} from './show';

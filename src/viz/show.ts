@@ -7,8 +7,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Progress, ProgressListener } from '../progress';
 import type { EpochRecord } from '../train/index';
+import { barsDrawing, type Drawing } from './drawings';
 import type { Figure } from './figures';
 import { escapeHtml, percent } from './format';
+import { localised, localisedFigure } from './language';
 import { figureSvg } from './picture';
 import { progressLine } from './progress';
 
@@ -24,7 +26,8 @@ export function showFigure(figure: Figure): void {
 }
 
 /** The figure as Plotly JSON, as an SVG and as text, by MIME type. */
-export function figureBundle(figure: Figure): Record<string, unknown> {
+export function figureBundle(original: Figure): Record<string, unknown> {
+  const figure = localisedFigure(original);
   const alt = altText(figure);
   return {
     'application/vnd.plotly.v1+json': { data: figure.data, layout: figure.layout },
@@ -53,10 +56,26 @@ export function altText({ data, layout }: Figure): string {
 
 /** Shows a PNG. `description` is its alt text. */
 export function showImage(png: Buffer, description: string): void {
-  send(
-    { 'image/png': png.toString('base64'), 'text/plain': description },
-    { 'image/png': { alt: description } },
-  );
+  const alt = localised(description);
+  send({ 'image/png': png.toString('base64'), 'text/plain': alt }, { 'image/png': { alt } });
+}
+
+/** Shows a drawing. With `update`, replaces the drawing shown with the same `id`. */
+export function showDrawing({ svg, description }: Drawing, id?: string, update = false): void {
+  send({ 'image/svg+xml': svg, 'text/plain': description }, {}, id, update);
+}
+
+/** Shows how the probabilities of one image, `actual` in orange, change: call the function it returns after steps. */
+export function showBars(actual: number, predict: () => number[]): (title: string) => void {
+  const id = randomUUID();
+  const moments: { title: string; probabilities: number[] }[] = [];
+  return (title) => {
+    moments.push({ title: localised(title), probabilities: predict() });
+    const description = localised(
+      `Probabilities of the ten digits for a ${actual}, during training`,
+    );
+    showDrawing(barsDrawing(moments, actual, description), id, moments.length > 1);
+  };
 }
 
 /** Shows a table. Numbers are right-aligned, with thousands separators. */
@@ -69,7 +88,7 @@ export function showTable(headings: string[], rows: (string | number)[][]): void
       )
       .join('');
   const html =
-    `<table><thead><tr>${cells(headings, 'th')}</tr></thead>` +
+    `<table><thead><tr>${cells(headings.map(localised), 'th')}</tr></thead>` +
     `<tbody>${rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('')}</tbody></table>`;
   send({
     'text/html': html,
