@@ -1,6 +1,8 @@
 """Runs notebooks with nbconvert and saves each one, with its outputs, in OUTPUT_FOLDER.
 
-Usage: execute.py OUTPUT_FOLDER NOTEBOOK...
+Usage: execute.py [--answers] OUTPUT_FOLDER NOTEBOOK...
+
+--answers runs the code of the answers to the exercises too, after the notebook's own cells, but does not save it.
 
 Reports progress to scripts/tutorial.mjs as JSON lines on standard output. Stops at the first notebook that
 fails and exits with 1; the part that ran is saved too.
@@ -17,6 +19,8 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert.preprocessors import ClearOutputPreprocessor, ExecutePreprocessor
 from nbconvert.preprocessors.coalescestreams import CoalesceStreamsPreprocessor
 
+ANSWER = re.compile(r"<details>.*?</details>", re.S)
+CODE = re.compile(r"^```ts\n(.*?)^```", re.S | re.M)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -67,7 +71,13 @@ def failure(cell, error):
     return (named or lines or str(error).strip().splitlines())[0]
 
 
-def run(path, output):
+def answers(nb):
+    """The code of the answers, as cells."""
+    folded = [answer for cell in nb.cells if cell.cell_type == "markdown" for answer in ANSWER.findall(cell.source)]
+    return [nbformat.v4.new_code_cell(code.strip()) for answer in folded for code in CODE.findall(answer)]
+
+
+def run(path, output, with_answers):
     """Runs one notebook. Returns whether it succeeded."""
     name = path.stem
     try:
@@ -77,6 +87,9 @@ def run(path, output):
         report("failed", notebook=name, seconds=0, cell=0, message=f"not a notebook: {reason[:200]}")
         return False
     ClearOutputPreprocessor(remove_metadata_fields={"execution"}).preprocess(nb, {})
+    own = len(nb.cells)
+    if with_answers:
+        nb.cells += answers(nb)
     started = time.monotonic()
     error = None
     with open(output / "kernel.log", "a") as kernel_log:
@@ -86,6 +99,7 @@ def run(path, output):
         except (CellExecutionError, DeadKernelError, RuntimeError) as caught:
             error = caught
     seconds = round(time.monotonic() - started, 1)
+    del nb.cells[own:]
     CoalesceStreamsPreprocessor().preprocess(nb, {})  # tslab sends each line as an output of its own
     nbformat.write(nb, output / f"{name}.ipynb")
     if error is None:
@@ -97,5 +111,7 @@ def run(path, output):
 
 
 if __name__ == "__main__":
-    folder, *notebooks = map(Path, sys.argv[1:])
-    sys.exit(0 if all(run(notebook, folder) for notebook in notebooks) else 1)
+    arguments = sys.argv[1:]
+    with_answers = arguments[0] == "--answers"
+    folder, *notebooks = map(Path, arguments[with_answers:])
+    sys.exit(0 if all(run(notebook, folder, with_answers) for notebook in notebooks) else 1)

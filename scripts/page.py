@@ -82,6 +82,8 @@ class Notebook:
             return figure(data[PLOTLY], data["image/svg+xml"], alt)
         if "text/html" in data:
             return scrollable_tables(data["text/html"])
+        if "image/svg+xml" in data:  # a drawing; it has its own title for screen readers
+            return f'<div class="wide drawing">{data["image/svg+xml"]}</div>'
         if "image/png" in data:
             png = data["image/png"].replace("\n", "")
             width = struct.unpack(">I", base64.b64decode(png[:32])[16:20])[0]

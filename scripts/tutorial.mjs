@@ -17,12 +17,13 @@ import {
 } from './environment.mjs';
 import { setup } from './setup.mjs';
 
-const HELP = `Usage: npm run tutorial [-- [--profile quick|full] [--save] [NOTEBOOK…]]
+const HELP = `Usage: npm run tutorial [-- [--profile quick|full] [--save] [--answers] [NOTEBOOK…]]
 
 Runs all notebooks, or those named, in order, each in a new kernel. Writes to build/tutorial: each notebook
 with its outputs (.ipynb) and as a page that works offline (.html), index.html, and summary.json.
 
   --profile   quick: a few minutes on two cores (default); full: the article's five epochs
+  --answers   also run the code of the answers to the exercises, to check it
   --output    the folder to write to, instead of build/tutorial
   --save      also save the outputs in the notebooks themselves, if no notebook fails
   --help      show this help`;
@@ -37,16 +38,17 @@ try {
       profile: { type: 'string', default: 'quick' },
       output: { type: 'string', default: path.join(root, 'build', 'tutorial') },
       save: { type: 'boolean', default: false },
+      answers: { type: 'boolean', default: false },
     },
     true,
   );
-  const { profile, output, save } = values;
+  const { profile, output, save, answers } = values;
   if (!['quick', 'full'].includes(profile)) {
     throw new UserError(`profile is '${profile}', want quick or full`);
   }
   const notebooks = notebooksNamed(positionals);
   await setup();
-  await tutorial(profile, path.resolve(userFolder, output), notebooks, save);
+  await tutorial(path.resolve(userFolder, output), notebooks, { profile, save, answers });
 } catch (error) {
   fail(error);
 }
@@ -67,14 +69,14 @@ function notebooksNamed(names) {
   return files;
 }
 
-async function tutorial(profile, output, notebooks, save) {
+async function tutorial(output, notebooks, { profile, save, answers }) {
   fs.mkdirSync(output, { recursive: true });
   // If a notebook fails, no result of an earlier run may be left.
   const pages = notebooks.map((file) => `${path.basename(file, '.ipynb')}.html`);
   for (const name of ['summary.json', ...pages])
     fs.rmSync(path.join(output, name), { force: true });
   const started = performance.now();
-  const { results, failure } = await execute(notebooks, output, profile);
+  const { results, failure } = await execute(notebooks, output, profile, answers);
   const succeeded = results.filter(({ ok }) => ok).map(({ name }) => name);
   const summary = {
     profile,
@@ -100,8 +102,9 @@ async function tutorial(profile, output, notebooks, save) {
 }
 
 /** Runs the notebooks. `failure` says what went wrong, if anything. */
-async function execute(files, output, profile) {
-  const args = [path.join(root, 'scripts', 'execute.py'), output, ...files];
+async function execute(files, output, profile, answers) {
+  const flags = answers ? ['--answers'] : [];
+  const args = [path.join(root, 'scripts', 'execute.py'), ...flags, output, ...files];
   const child = spawn(pythonEnvironment().python, args, {
     cwd: root,
     env: { ...runtimeEnvironment(), TUTORIAL_PROFILE: profile, PYTHONWARNINGS: 'ignore' },

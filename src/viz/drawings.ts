@@ -108,14 +108,14 @@ export function networkDrawing(
     const isImage = outputShape.length === 3;
     const tall = 11 * Math.sqrt(isImage ? outputShape[0] : outputShape[0] / 32);
     const wide = isImage ? 4 + 1.6 * Math.sqrt(outputShape[2]) : 8;
-    const column = Math.max(wide, 80);
+    const column = Math.max(wide, 68);
     const left = x + (column - wide) / 2;
     x += column + 4;
     const color = isImage ? (name.startsWith('pool') ? '#9ecae1' : BLUE) : ORANGE;
     const centre = left + wide / 2;
     return (
       `<rect x="${round(left)}" y="${round(base - tall)}" width="${round(wide)}" height="${round(tall)}" fill="${color}" stroke="${INK}"/>` +
-      text(centre, base - tall - 8, outputShape.join('×'), 'font-size="11" text-anchor="middle"') +
+      text(centre, base - tall - 8, outputShape.join('×'), 'font-size="10" text-anchor="middle"') +
       text(centre, base + 18, name, 'text-anchor="middle"')
     );
   });
