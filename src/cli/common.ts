@@ -3,6 +3,7 @@ import type { Check } from '../checks';
 import { type ImageSet, loadDataset, slice } from '../data/index';
 import { InputError, messageOf } from '../errors';
 import type { ProgressListener } from '../progress';
+import { interruption } from '../runs/index';
 import type { Setting } from '../settings';
 import { fastestPrecision, PRECISIONS, type Precision } from '../tf/index';
 import { TRAIN_SETTINGS } from '../train/index';
@@ -62,6 +63,12 @@ export function testImages(count?: number, folder?: string): ImageSet {
     throw new InputError(`--images ${count}: there are only ${all.length}`);
   }
   return count === undefined ? all : slice(all, 0, count);
+}
+
+/** Warns if `place` is the folder of a run that was interrupted. */
+export function warnIfInterrupted(place: string): void {
+  const warning = interruption(place);
+  if (warning) process.stderr.write(`warning: ${warning}\n`);
 }
 
 export function printJson(value: unknown): void {

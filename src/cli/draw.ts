@@ -2,7 +2,7 @@ import path from 'node:path';
 import { wholeNumber } from '../checks';
 import { exportModel, holdsModel, removeModel, serve, writePage } from '../draw/index';
 import { InputError } from '../errors';
-import { command, MODEL_HELP, numberOf, progressUnless, run } from './common';
+import { command, MODEL_HELP, numberOf, progressUnless, run, warnIfInterrupted } from './common';
 
 interface DrawArguments {
   model?: string;
@@ -33,12 +33,13 @@ async function draw(args: DrawArguments): Promise<void> {
   const output = args.output ?? path.join(root, 'build', 'tutorial');
   const page = await writePage(output);
   if (model !== undefined) {
+    warnIfInterrupted(model);
     const isNew = await exportModel(model, page, progressUnless(false));
     if (isNew) console.log(`Exported the model in 8 bits: ${path.join(page, 'model')}`);
   } else {
     removeModel(page);
     console.log(
-      "There is no trained model yet. Train one with 'npm run tutorial' or notebook 3, or pass --model FILE.pth",
+      "There is no trained model yet. Train one with 'npm run tutorial' or notebook 4, or pass --model FILE.pth",
     );
   }
   const site = await serve(output, port ?? PORT).catch((error) => {

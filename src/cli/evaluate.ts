@@ -14,6 +14,7 @@ import {
   resolvePrecision,
   run,
   testImages,
+  warnIfInterrupted,
 } from './common';
 
 interface EvaluateArguments {
@@ -34,6 +35,7 @@ const program = command('evaluate', 'Evaluates a trained model on the test image
 
 async function evaluateCommand(args: EvaluateArguments): Promise<void> {
   const set = testImages(args.images, args.data);
+  warnIfInterrupted(args.model);
   const model = await loadModel(args.model, { onProgress: progressUnless(args.json) });
   const result = await evaluate(model, set, {
     precision: resolvePrecision(args.precision),

@@ -15,6 +15,7 @@ import {
   progressUnless,
   run,
   testImages,
+  warnIfInterrupted,
 } from './common';
 
 interface ExportArguments {
@@ -47,6 +48,7 @@ async function exportCommand(args: ExportArguments): Promise<void> {
   const set = quantize && args.images > 0 ? testImages(args.images, args.data) : undefined;
   const onProgress = progressUnless(args.json);
 
+  warnIfInterrupted(args.model);
   const model = await loadModel(args.model, { onProgress });
   if (format === 'tfjs') await saveModel(model, args.to, { quantised: quantize });
   else await saveStateDict(model, args.to);

@@ -3,7 +3,7 @@ import type { DigitStep } from '../image/index';
 import { predictImage, readDigit } from '../predict/index';
 import { loadModel } from '../storage/index';
 import { bar, percent, stepsGrid } from '../viz/index';
-import { command, MODEL_HELP, printJson, progressUnless, run } from './common';
+import { command, MODEL_HELP, printJson, progressUnless, run, warnIfInterrupted } from './common';
 
 const program = command(
   'predict',
@@ -26,6 +26,7 @@ async function predictCommand(
   const pictures: DigitStep[][] = [];
   for (const file of files) pictures.push(await readDigit(file, { asIs: args.asIs }));
   if (args.steps) replaceFile(args.steps, await stepsGrid(pictures));
+  warnIfInterrupted(args.model);
   const model = await loadModel(args.model, { onProgress: progressUnless(args.json) });
   const predictions = files.map((file, i) => ({
     file,

@@ -2,7 +2,7 @@
 export { readCheckpoint } from './checkpoint';
 export { interruptible } from './interrupt';
 export { checkMemory, trainingMemory } from './memory';
-export { type Run, readRun } from './run';
+export { interruption, type Run, readRun } from './run';
 export { CHANGEABLE, RUN_SETTINGS, type RunSettings, type SettingName } from './settings';
 export { trainState, weightsSha256 } from './state';
 export { CHECKPOINT_MINUTES, type RunOptions, readUnfinished, trainRun } from './train-run';

@@ -1,6 +1,7 @@
 /**
  * A run folder: `config.json` (the settings), `history.json` (one record per epoch), `steps.json` (one record
- * per step), `model/`, and after an evaluation `test.json`.
+ * per step), `model/`, and after an evaluation `test.json`. While training is unfinished, also `checkpoints/`. A new run
+ * beside a finished one is in `next/`.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -25,6 +26,38 @@ export interface Run {
   config: RunConfig;
   history: EpochRecord[];
   steps: StepRecord[];
+}
+
+const FILES = ['model', 'history.json', 'steps.json', 'config.json'];
+
+export const nextFolder = (folder: string) => path.join(folder, 'next');
+/** Exists from the first to the last step of a run. */
+export const unfinishedFile = (folder: string) => path.join(folder, 'checkpoints', 'run.json');
+
+export function isFinished(folder: string): boolean {
+  const config = path.join(folder, 'config.json');
+  if (!fs.existsSync(config) || fs.existsSync(unfinishedFile(folder))) return false;
+  return !readJson(config, objectOf({ interrupted: boolean })).interrupted;
+}
+
+/** If the run in `folder/next` has finished, puts it in place of the one in `folder`. */
+export function replaceByNext(folder: string): void {
+  const next = nextFolder(folder);
+  if (!isFinished(next)) return;
+  fs.rmSync(path.join(folder, 'test.json'), { force: true }); // the evaluation of the previous model
+  // config.json is last: if this is cut off, the next call completes it.
+  for (const name of FILES.filter((name) => fs.existsSync(path.join(next, name)))) {
+    fs.rmSync(path.join(folder, name), { recursive: true, force: true });
+    fs.renameSync(path.join(next, name), path.join(folder, name));
+  }
+  fs.rmSync(next, { recursive: true });
+}
+
+/** One sentence if the model in `folder` is that of a run that was interrupted, and how to finish it. */
+export function interruption(folder: string): string | undefined {
+  if (!fs.existsSync(path.join(folder, 'config.json')) || isFinished(folder)) return undefined;
+  const { steps } = readRun(folder);
+  return `${folder}: this run was interrupted after step ${steps.length}, so its network is not fully trained. To finish it, run the training again (npm run train -- --resume --run ${folder})`;
 }
 
 /** Creates `folder`. Throws InputError if it already holds a run, is a file, or cannot be written. */
@@ -63,13 +96,12 @@ export function readRun(folder: string): Run {
   const config = path.join(folder, 'config.json');
   if (!fs.existsSync(config)) {
     throw new InputError(
-      `${folder}: no run there yet. Run the notebook 03-train first (or 'npm run train -- --run ${folder}')`,
+      `${folder}: no run there yet. Run the notebook 04-training first (or 'npm run train -- --run ${folder}')`,
     );
   }
-  const { interrupted } = readJson(config, objectOf({ interrupted: boolean }));
   return {
     folder,
-    config: { ...readJson(config, runSettings), interrupted },
+    config: { ...readJson(config, runSettings), interrupted: !isFinished(folder) },
     history: readJson(path.join(folder, 'history.json'), listOf(epochRecord)),
     steps: readJson(path.join(folder, 'steps.json'), listOf(stepRecord)),
   };

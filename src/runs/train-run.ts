@@ -22,7 +22,14 @@ import {
 import { checkpointFiles, readCheckpoint, writeCheckpoint } from './checkpoint';
 import { interruptible } from './interrupt';
 import { checkMemory } from './memory';
-import { checkNewRun, writeRun } from './run';
+import {
+  checkNewRun,
+  isFinished,
+  nextFolder,
+  replaceByNext,
+  unfinishedFile,
+  writeRun,
+} from './run';
 import {
   checkChanges,
   RUN_SETTINGS,
@@ -67,11 +74,10 @@ export interface RunOptions
 }
 
 const checkpointFolder = (folder: string) => path.join(folder, 'checkpoints');
-const unfinishedFile = (folder: string) => path.join(checkpointFolder(folder), 'run.json');
 
 /** The settings of the unfinished run in `folder`, or undefined if there is none. */
 export function readUnfinished(folder: string): RunSettings | undefined {
-  const file = unfinishedFile(folder);
+  const file = unfinishedFile(placeToTrain(folder));
   if (!fs.existsSync(file)) return undefined;
   // Version 0.1 stored some of the settings separately, as `notes`.
   const { settings, notes } = readJson(
@@ -82,6 +88,14 @@ export function readUnfinished(folder: string): RunSettings | undefined {
   const problem = runSettings.problem(all, 'settings');
   if (problem) throw new InputError(`${file}: damaged: ${problem}`);
   return all as RunSettings;
+}
+
+/**
+ * Where training writes: in `folder`, or in `folder/next` while `folder` has a finished run, which is kept until the new
+ * one has finished too.
+ */
+function placeToTrain(folder: string): string {
+  return isFinished(folder) ? nextFolder(folder) : folder;
 }
 
 /**
@@ -96,6 +110,7 @@ export function readUnfinished(folder: string): RunSettings | undefined {
  * - when one of `signals` stops the run: SIGINT (Ctrl-C, Jupyter's stop button), and on the command line SIGTERM too.
  *
  * After the last epoch none is written. `checkpoints/` is deleted, and `model/` in the run folder has the weights.
+ * A finished run that is already in the folder is replaced only now.
  * Plain `train` writes no checkpoints at all.
  *
  * Throws InputError if another process trains in the folder, if settings differ from the run's and are not named in
@@ -125,12 +140,15 @@ export async function trainRun(
   const unlock = lockFolder(folder, 'is training there now. Choose another folder, or wait');
   const training = newTraining(model, settings);
   try {
+    replaceByNext(folder); // if a process was killed just then
+    const place = placeToTrain(folder);
+    makeFolder(place);
     const dataSha256 = hashOf('sha256', set.pixels, set.labels);
-    restore(training, folder, settings, dataSha256, options);
-    writeJson(unfinishedFile(folder), { settings });
+    restore(training, place, settings, dataSha256, options);
+    writeJson(unfinishedFile(place), { settings });
     options.onStart?.();
     const checkpoint = checkpointer(training, options, (step) =>
-      writeCheckpoint(checkpointFolder(folder), step, saveState(training, settings, dataSha256)),
+      writeCheckpoint(checkpointFolder(place), step, saveState(training, settings, dataSha256)),
     );
     const history = await interruptible(
       (signal) =>
@@ -151,7 +169,7 @@ export async function trainRun(
             checkpoint(signal.aborted ? 'now' : 'if due');
           },
           onEpoch: async (record) => {
-            await writeRun(folder, model, settings, training.history);
+            await writeRun(place, model, settings, training.history);
             await options.onEpoch?.(record, training);
             const isOver = training.history.interrupted || training.epoch > settings.epochs;
             if (!isOver) checkpoint('now');
@@ -159,10 +177,12 @@ export async function trainRun(
         }),
       options.signals,
     );
-    if (!history.interrupted) removeCheckpoints(folder);
+    if (history.interrupted) options.say?.(stopMessage(training, folder, place));
+    else removeCheckpoints(place);
+    replaceByNext(folder);
     return history;
   } catch (error) {
-    throw error instanceof DivergedError ? withCheckpoint(error, folder) : error;
+    throw error instanceof DivergedError ? withCheckpoint(error, placeToTrain(folder)) : error;
   } finally {
     training.optimizer.dispose();
     unlock();
@@ -220,6 +240,16 @@ function checkpointer(
 
 function removeCheckpoints(folder: string): void {
   fs.rmSync(checkpointFolder(folder), { recursive: true, force: true });
+}
+
+function stopMessage(
+  { history, batches, settings }: Training,
+  folder: string,
+  place: string,
+): string {
+  const steps = settings.epochs * Math.ceil(batches / settings.accumulationSteps);
+  const kept = place === folder ? '' : ` The finished run in ${folder} is kept until then.`;
+  return `Stopped after step ${history.steps.length} of ${steps}. Progress is saved: run this again to continue.${kept}`;
 }
 
 function withCheckpoint(error: DivergedError, folder: string): DivergedError {

@@ -4,6 +4,7 @@ import { slice } from '../../src/data/index';
 import { alexnet, type LayerSpec } from '../../src/model/index';
 import {
   checkMemory,
+  interruption,
   type RunOptions,
   readCheckpoint,
   readRun,
@@ -112,6 +113,54 @@ test('an interrupt writes a checkpoint, during validation too', async () => {
     expect(timeless(resumed.history)).toEqual(timeless(whole.history));
     expect(readRun(folder).config.interrupted).toBe(false);
   }
+});
+
+test('a finished run is kept until the next one in its folder has finished', async () => {
+  const folder = newFolder();
+  await session(folder, base);
+  const test = path.join(folder, 'test.json');
+  fs.writeFileSync(test, '{}');
+  const contents = () =>
+    ['model/weights.bin', 'history.json', 'config.json', 'test.json'].map((name) =>
+      fs.readFileSync(path.join(folder, name), 'latin1'),
+    );
+  const before = contents();
+  expect(interruption(folder)).toBeUndefined();
+  const again = { ...base, learningRate: 1e-3 };
+  const whole = (await session(newFolder(), again))!;
+
+  const lines: string[] = [];
+  const model = build();
+  const stopped = await trainRun(folder, model, set, {
+    ...again,
+    say: (line) => lines.push(line),
+    onStep: ({ history }) => {
+      if (history.steps.length === 5) process.emit('SIGINT');
+    },
+  });
+  expect(stopped.interrupted).toBe(true);
+  expect(lines).toEqual([
+    `Stopped after step 5 of 9. Progress is saved: run this again to continue. The finished run in ${folder} is kept until then.`,
+  ]);
+  expect(contents()).toEqual(before);
+  expect(readRun(folder).config).toMatchObject({ interrupted: false, learningRate: 5e-3 });
+  expect(readUnfinished(folder)?.learningRate).toBe(1e-3);
+
+  const resumed = (await session(folder, again))!;
+  expect(resumed.hash).toBe(whole.hash);
+  expect(readRun(folder).config).toMatchObject({ interrupted: false, learningRate: 1e-3 });
+  expect(fs.readdirSync(folder).sort()).toEqual([
+    ...['config.json', 'history.json', 'model', 'steps.json'],
+  ]);
+});
+
+test('a run that was stopped, or killed between two epochs, is called interrupted', async () => {
+  const folder = newFolder();
+  await session(folder, base, 4);
+  expect(readRun(folder).config.interrupted).toBe(true);
+  expect(interruption(folder)).toMatch(/was interrupted after step 3, .* --resume --run/);
+  await session(folder, base);
+  expect(interruption(folder)).toBeUndefined();
 });
 
 test('changed settings are refused by name, unless they are listed in `changes`', async () => {
