@@ -1,2 +1,5 @@
-/** Shows what a network has learned: the filters of a convolution and its feature maps for one image. */
-export { type FeatureMaps, featureMaps, filterImages } from './inside';
+/** Shows what a network has learned: filters, feature maps, why it predicts a class, how it sorts images. */
+export { features, type Points, projectPca, projectUmap } from './embedding';
+export { type GradCamOptions, gradCam, type HeatMap } from './grad-cam';
+export { type FeatureMaps, featureMaps, filterChanges, filterImages } from './inside';
+export { type OcclusionOptions, occlusion } from './occlusion';

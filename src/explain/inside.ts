@@ -25,6 +25,21 @@ export function filterImages(model: tf.LayersModel, layer = 'conv1'): GreyImage[
   );
 }
 
+/**
+ * What training changed in the filters of `conv1`: after minus before. A change of 0 is middle grey. Each picture is
+ * scaled alone, since some filters change much more than others.
+ */
+export function filterChanges(before: tf.LayersModel, after: tf.LayersModel): GreyImage[] {
+  const [first, second] = [before, after].map((model) => model.getLayer('conv1').getWeights()[0]);
+  const [height, width, , filters] = first.shape as number[];
+  const change = tf.tidy(() => second.sub(first).dataSync<'float32'>());
+  return Array.from({ length: filters }, (_, filter) => {
+    const values = Array.from({ length: height * width }, (_, i) => change[i * filters + filter]);
+    const largest = Math.max(...values.map(Math.abs)) || 1;
+    return picture(height, width, (i) => 127.5 + (127.5 * values[i]) / largest);
+  });
+}
+
 /** The output of one convolution for one image. */
 export interface FeatureMaps {
   layer: string;

@@ -16,6 +16,10 @@ type Points = [x: number[], y: number[]];
 const BLUE = '#1f77b4';
 const FAINT_BLUE = 'rgba(31, 119, 180, 0.3)';
 const ORANGE = '#ff7f0e';
+const TEN_COLORS = [
+  ...['#1f77b4', '#ff7f0e', '#2ca02c', '#d62728', '#9467bd'],
+  ...['#8c564b', '#e377c2', '#7f7f7f', '#bcbd22', '#17becf'],
+];
 const SHARE = { tickformat: '.0%' };
 const CATEGORY = { type: 'category' };
 const LEGEND_BELOW = { legend: { orientation: 'h', x: 0.5, xanchor: 'center', y: -0.2 } };
@@ -61,7 +65,8 @@ export function lossComparison(
     const [x, y] = thinned(smooth(losses));
     return { type: 'scatter', mode: 'lines', name, x, y };
   });
-  return figure(data, title, [axis, 'Loss (cross-entropy), smoothed'], { height: 380 });
+  const layout = { height: 400, ...LEGEND_BELOW };
+  return figure(data, title, [axis, 'Loss (cross-entropy), smoothed'], layout);
 }
 
 /** Curves through points, or with `mode: 'markers'` the points alone. */
@@ -72,6 +77,32 @@ export function lineFigure(
 ): Figure {
   const data = curves.map((curve) => ({ type: 'scatter', mode: 'lines', ...curve }));
   return figure(data, title, axes, { height: 380, ...LEGEND_BELOW });
+}
+
+/** Points in the plane, one colour per label. `names` are shown on hover. */
+export function pointsFigure(
+  points: readonly (readonly [number, number])[],
+  labels: ArrayLike<number>,
+  names: readonly string[],
+  title: string,
+): Figure {
+  const classes = [...new Set(Array.from(labels))].sort((a, b) => a - b);
+  const data = classes.map((label, i) => {
+    const own = [...points.keys()].filter((point) => labels[point] === label);
+    return {
+      type: 'scatter',
+      mode: 'markers',
+      name: String(label),
+      x: own.map((point) => Number(points[point][0].toPrecision(4))),
+      y: own.map((point) => Number(points[point][1].toPrecision(4))),
+      text: own.map((point) => names[point]),
+      hovertemplate: '%{text}<extra></extra>',
+      marker: { color: TEN_COLORS[i % TEN_COLORS.length], size: 6 },
+    };
+  });
+  const axis = { showticklabels: false, zeroline: false };
+  const layout = { title: { text: title }, height: 560, xaxis: axis, yaxis: axis };
+  return { data, layout: { ...layout, legend: { title: { text: 'Digit' } } } };
 }
 
 /** The confusion matrix as a heat map. Rows are the actual classes, columns the predicted ones. */

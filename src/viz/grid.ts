@@ -2,14 +2,15 @@
 import { Jimp, loadFont } from 'jimp';
 import { gatherPixels, type ImageSet } from '../data/index';
 import { InputError } from '../errors';
-import type { DigitStep, GreyImage } from '../image/index';
+import { type DigitStep, type GreyImage, resize } from '../image/index';
 
 // The kernel's TypeScript cannot resolve its types: it does not read `exports` maps.
 const { SANS_14_BLACK } = require('jimp/fonts') as { SANS_14_BLACK: string };
 
-const WHITE = 0xffffffff;
+const TRANSPARENT = 0x00000000;
 const RED = 0xd62728ff;
-const GREY = 0xa0a0a0ff;
+/** Each image with its caption is a dark card, which looks right on light and dark pages. */
+const CARD = 0x2b2f36ff;
 const GAP = 10;
 const CAPTION_HEIGHT = 22;
 const FRAME = 4;
@@ -39,9 +40,9 @@ export async function imageGrid(
   const cells = Array.from(indices, (index, i): Cell => {
     const image = { pixels: pixels.subarray(i * area, (i + 1) * area), width, height };
     const actual = labels[index];
-    if (!predictions) return { ...image, caption: `Label: ${actual}`, frame: WHITE };
+    if (!predictions) return { ...image, caption: `Label: ${actual}`, frame: CARD };
     const caption = `Pred: ${predictions[i]} | Actual: ${actual}`;
-    return { ...image, caption, frame: predictions[i] === actual ? WHITE : RED };
+    return { ...image, caption, frame: predictions[i] === actual ? CARD : RED };
   });
   return drawGrid(inRows(cells, columns), size);
 }
@@ -51,14 +52,14 @@ export async function stepsGrid(rows: DigitStep[][], size = 160): Promise<Buffer
   const caption = ({ name, width, height }: DigitStep) =>
     `${name}, ${width}×${height}`.replaceAll('×', 'x'); // the font has no ×
   const cells = rows.map((row) =>
-    row.map((step): Cell => ({ ...step, caption: caption(step), frame: GREY })),
+    row.map((step): Cell => ({ ...step, caption: caption(step), frame: CARD })),
   );
   return drawGrid(cells, size);
 }
 
 /** Draws images without captions, for example the filters of a layer. Returns a PNG. */
 export async function tileGrid(tiles: GreyImage[], columns = 16, size = 44): Promise<Buffer> {
-  const cells = tiles.map((tile): Cell => ({ ...tile, frame: GREY }));
+  const cells = tiles.map((tile): Cell => ({ ...tile, frame: CARD }));
   return drawGrid(inRows(cells, columns), size, 0);
 }
 
@@ -69,14 +70,60 @@ export async function featureGrid(
 ): Promise<Buffer> {
   const rows = layers.map(({ layer, maps }) =>
     maps.map((map, i): Cell => {
-      const caption = i === 0 ? `${layer}, ${map.height}x${map.width}` : undefined;
-      return { ...map, caption, frame: GREY };
+      const caption = i === 0 ? layer : undefined;
+      return { ...map, caption, frame: CARD };
     }),
   );
   return drawGrid(rows, size);
 }
 
+/** A value for each place of an image, of any resolution. */
+export interface Heat {
+  values: ArrayLike<number>;
+  height: number;
+  width: number;
+}
+
+/**
+ * Draws one image under several heat maps: red where the values are positive, blue where they are negative, each map
+ * scaled alone. Returns a PNG.
+ */
+export async function heatGrid(
+  image: GreyImage,
+  maps: { heat: Heat; caption: string }[],
+  size = 168,
+): Promise<Buffer> {
+  const large = 112;
+  const pixels = resize(image.pixels, image.height, image.width, large);
+  const cells = maps.map(({ heat, caption }): Cell => {
+    const largest = Math.max(...Array.from(heat.values, Math.abs)) || 1;
+    const values = Float32Array.from({ length: large * large }, (_, i) => {
+      const y = ((Math.floor(i / large) + 0.5) * heat.height) / large - 0.5;
+      const x = (((i % large) + 0.5) * heat.width) / large - 0.5;
+      return valueBetween(heat, y, x) / largest;
+    });
+    return { pixels, heat: values, width: large, height: large, caption, frame: CARD };
+  });
+  return drawGrid([cells], size);
+}
+
+/** The value at a place between the grid points, by bilinear interpolation. */
+function valueBetween({ values, height, width }: Heat, y: number, x: number): number {
+  const at = (row: number, column: number) =>
+    values[
+      Math.min(height - 1, Math.max(0, row)) * width + Math.min(width - 1, Math.max(0, column))
+    ];
+  const [top, left] = [Math.floor(y), Math.floor(x)];
+  const [down, right] = [y - top, x - left];
+  return (
+    (1 - down) * ((1 - right) * at(top, left) + right * at(top, left + 1)) +
+    down * ((1 - right) * at(top + 1, left) + right * at(top + 1, left + 1))
+  );
+}
+
 interface Cell extends GreyImage {
+  /** From -1 (blue) to 1 (red), for each pixel. */
+  heat?: Float32Array;
   caption?: string;
   /** Colour of the frame. */
   frame: number;
@@ -95,9 +142,9 @@ async function drawGrid(
   const side = size + 2 * FRAME;
   const columns = Math.max(...rows.map((row) => row.length));
   const sheet = new Jimp({
-    width: GAP + columns * (side + GAP),
-    height: GAP + rows.length * (side + captionHeight + GAP),
-    color: WHITE,
+    width: columns * (side + GAP) - GAP,
+    height: rows.length * (side + captionHeight + GAP) - GAP,
+    color: TRANSPARENT,
   });
   const font = await loadFont(SANS_14_BLACK);
   const drawCell = (cell: Cell, x: number, y: number) => {
@@ -106,26 +153,34 @@ async function drawGrid(
     const [w, h] = [cell.width, cell.height].map((n) => Math.max(1, Math.round(n * scale)));
     const image = jimpImage(cell);
     image.resize({ w, h, ...(scale >= 1 && { mode: 'nearestNeighbor' as never }) });
-    const [left, top] = [x + ((side - w) >> 1), y + ((side - h) >> 1)];
-    const rim = cell.frame === RED ? FRAME : 1;
-    const frame = new Jimp({ width: w + 2 * rim, height: h + 2 * rim, color: cell.frame });
-    sheet.composite(frame, left - rim, top - rim);
-    sheet.composite(image, left, top);
-    if (!cell.caption) return;
-    const text = { text: cell.caption, alignmentX: 2 }; // centred
-    const maxWidth = side + GAP;
-    sheet.print({ font, x, y: y + side + 2, maxWidth, maxHeight: CAPTION_HEIGHT, text });
+    const height = side + (cell.caption ? captionHeight : 0);
+    const card = new Jimp({ width: side, height, color: CARD });
+    if (cell.frame !== CARD)
+      card.composite(new Jimp({ width: side, height: side, color: cell.frame }));
+    card.composite(image, (side - w) >> 1, (side - h) >> 1);
+    if (cell.caption) {
+      const text = { text: cell.caption, alignmentX: 2 }; // centred
+      const caption = new Jimp({ width: side, height: captionHeight, color: TRANSPARENT });
+      caption.print({ font, x: 0, y: 1, maxWidth: side, maxHeight: captionHeight, text });
+      card.composite(caption.invert(), 0, side); // to white: there is no white font of this size
+    }
+    sheet.composite(card, x, y);
   };
   rows.forEach((row, r) => {
     row.forEach((cell, c) => {
-      drawCell(cell, GAP + c * (side + GAP), GAP + r * (side + captionHeight + GAP));
+      drawCell(cell, c * (side + GAP), r * (side + captionHeight + GAP));
     });
   });
   return sheet.getBuffer('image/png');
 }
 
-function jimpImage({ pixels, width, height }: GreyImage): InstanceType<typeof Jimp> {
+function jimpImage({ pixels, heat, width, height }: Cell): InstanceType<typeof Jimp> {
   const data = Buffer.alloc(4 * width * height, 255);
-  for (let i = 0; i < pixels.length; i++) data.fill(pixels[i], 4 * i, 4 * i + 3);
+  for (let i = 0; i < pixels.length; i++) {
+    const [red, blue] = heat ? [Math.max(0, heat[i]), Math.max(0, -heat[i])] : [0, 0];
+    const mix = (color: number) =>
+      pixels[i] * (1 - 0.75 * (red + blue)) + 0.75 * color * (red + blue);
+    data.set([mix(red > 0 ? 255 : 40), mix(70), mix(blue > 0 ? 255 : 40)], 4 * i);
+  }
   return Jimp.fromBitmap({ data, width, height }) as InstanceType<typeof Jimp>;
 }

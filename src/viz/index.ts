@@ -9,6 +9,7 @@ export {
   type Figure,
   lineFigure,
   lossComparison,
+  pointsFigure,
   probabilitiesFigure,
   sharesFigure,
   smooth,
@@ -16,7 +17,15 @@ export {
   thinned,
 } from './figures';
 export { percent } from './format';
-export { featureGrid, type GridOptions, imageGrid, stepsGrid, tileGrid } from './grid';
+export {
+  featureGrid,
+  type GridOptions,
+  type Heat,
+  heatGrid,
+  imageGrid,
+  stepsGrid,
+  tileGrid,
+} from './grid';
 export { localised } from './language';
 export { type LiveOptions, showTraining } from './live';
 export { figureSvg } from './picture';
