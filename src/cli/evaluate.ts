@@ -1,5 +1,5 @@
 import { positiveInteger } from '../checks';
-import { evaluate } from '../evaluate/index';
+import { confidenceInterval, evaluate } from '../evaluate/index';
 import { RUN_SETTINGS } from '../runs/index';
 import { loadModel } from '../storage/index';
 import type { Precision } from '../tf/index';
@@ -30,7 +30,7 @@ const program = command('evaluate', 'Evaluates a trained model on the test image
   .option('--data <dir>', RUN_SETTINGS.dataFolder.help)
   .option('--images <n>', 'use the first n only', numberOf(positiveInteger))
   .addOption(precisionOption())
-  .option('--json', 'print {images, loss, accuracy, confusion} and nothing else')
+  .option('--json', 'print {images, loss, accuracy, interval, confusion} and nothing else')
   .action(evaluateCommand);
 
 async function evaluateCommand(args: EvaluateArguments): Promise<void> {
@@ -42,12 +42,13 @@ async function evaluateCommand(args: EvaluateArguments): Promise<void> {
     onProgress: progressUnless(args.json),
   });
   const { images, loss, accuracy, confusion } = result;
+  const interval = confidenceInterval(accuracy, images);
   if (args.json) {
-    printJson({ images, loss, accuracy, confusion });
+    printJson({ images, loss, accuracy, interval, confusion });
     return;
   }
   console.log(
-    `${set.name}: ${images} images, loss ${loss.toFixed(4)}, accuracy ${percent(accuracy)}`,
+    `${set.name}: ${images} images, loss ${loss.toFixed(4)}, accuracy ${percent(accuracy)} (95% confidence: ${interval.map((p) => percent(p)).join(' to ')})`,
   );
   console.log('\nConfusion matrix (rows: actual, columns: predicted)');
   const row = (cells: (string | number)[]) =>

@@ -5,6 +5,7 @@ export {
   type ClassReport,
   calibration,
   classReports,
+  confidenceInterval,
   confusionMatrix,
   mistakes,
 } from './reports';

@@ -45,6 +45,17 @@ export function classReports(confusion: number[][]): ClassReport[] {
   });
 }
 
+/**
+ * The 95% confidence interval of an accuracy measured on `images` images.
+ * Wilson: Probable Inference, the Law of Succession, and Statistical Inference, 1927.
+ */
+export function confidenceInterval(accuracy: number, images: number): [low: number, high: number] {
+  const z = 1.96;
+  const centre = accuracy + z ** 2 / (2 * images);
+  const half = z * Math.sqrt((accuracy * (1 - accuracy)) / images + (z / (2 * images)) ** 2);
+  return [(centre - half) / (1 + z ** 2 / images), (centre + half) / (1 + z ** 2 / images)];
+}
+
 /** Predictions of similar confidence. */
 export interface CalibrationBin {
   images: number;

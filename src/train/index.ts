@@ -1,6 +1,7 @@
 /** Training: settings, loss, optimizer, one step, and the loop. */
 export { AdamW, type AdamWOptions, type AdamWState } from './adamw';
 export { PlainAdamW } from './adamw-plain';
+export { findLearningRate, type RateOptions, type RateSearch } from './find-rate';
 export { GradScaler, type GradScalerOptions, type GradScalerState } from './grad-scaler';
 export {
   type EpochRecord,

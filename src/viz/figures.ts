@@ -22,7 +22,10 @@ const TEN_COLORS = [
 ];
 const SHARE = { tickformat: '.0%' };
 const CATEGORY = { type: 'category' };
-const LEGEND_BELOW = { legend: { orientation: 'h', x: 0.5, xanchor: 'center', y: -0.2 } };
+/** Above the plot: below it, JupyterLab draws the legend over the axis title. */
+const LEGEND_ABOVE = {
+  legend: { orientation: 'h', x: 0.5, xanchor: 'center', y: 1.02, yanchor: 'bottom' },
+};
 
 /** Training and validation per epoch: loss on the left, accuracy on the right. */
 export function epochCurves(history: EpochRecord[], title = 'Training progress'): Figure {
@@ -33,7 +36,8 @@ export function epochCurves(history: EpochRecord[], title = 'Training progress')
     ...lossAndAccuracy('Train', BLUE, [epochs, losses], [epochs, accuracies], 'lines+markers'),
     ...validationCurves(history, ({ epoch }) => epoch),
   ];
-  return { data, layout: twoPlots(title, 'Epoch', { dtick: 1 }) };
+  const hint = history.length === 1 ? ' (one epoch is one point)' : '';
+  return { data, layout: twoPlots(title + hint, 'Epoch', { dtick: 1 }) };
 }
 
 /**
@@ -65,7 +69,7 @@ export function lossComparison(
     const [x, y] = thinned(smooth(losses));
     return { type: 'scatter', mode: 'lines', name, x, y };
   });
-  const layout = { height: 400, ...LEGEND_BELOW };
+  const layout = { height: 400, ...LEGEND_ABOVE };
   return figure(data, title, [axis, 'Loss (cross-entropy), smoothed'], layout);
 }
 
@@ -74,9 +78,24 @@ export function lineFigure(
   curves: { name: string; x: number[]; y: number[]; mode?: string }[],
   title: string,
   axes: [string, string],
+  xaxis: { type?: 'log' } = {},
 ): Figure {
   const data = curves.map((curve) => ({ type: 'scatter', mode: 'lines', ...curve }));
-  return figure(data, title, axes, { height: 380, ...LEGEND_BELOW });
+  return figure(data, title, axes, { height: 380, ...LEGEND_ABOVE }, xaxis);
+}
+
+/** Loss curves of several runs in each group, for example one for each seed: one colour and legend entry per group. */
+export function fanFigure(groups: { name: string; runs: number[][] }[], title: string): Figure {
+  const data = groups.flatMap(({ name, runs }, group) =>
+    runs.map((losses, i) => {
+      const [x, y] = thinned(smooth(losses));
+      const color = TEN_COLORS[group % TEN_COLORS.length];
+      const trace = { type: 'scatter', mode: 'lines', name, x, y, line: { color } };
+      return { ...trace, legendgroup: name, showlegend: i === 0 };
+    }),
+  );
+  const layout = { height: 420, ...LEGEND_ABOVE };
+  return figure(data, title, ['Step', 'Loss (cross-entropy), smoothed'], layout);
 }
 
 /** Points in the plane, one colour per label. `names` are shown on hover. */
@@ -105,29 +124,39 @@ export function pointsFigure(
   return { data, layout: { ...layout, legend: { title: { text: 'Digit' } } } };
 }
 
-/** The confusion matrix as a heat map. Rows are the actual classes, columns the predicted ones. */
+/**
+ * The confusion matrix. Rows are the actual classes, columns the predicted ones. The diagonal is blue, by share of the
+ * class; mistakes are orange, by their number compared with the most frequent mistake, so that they stand out.
+ */
 export function confusionFigure(confusion: number[][], title = 'Confusion matrix'): Figure {
   const classes = confusion.map((_, index) => String(index));
-  const heatmap = {
+  const worst = Math.max(1, ...confusion.flatMap((row, a) => row.filter((_, p) => a !== p)));
+  const cells = (
+    color: string,
+    shadeOf: (count: number, a: number, p: number) => number | null,
+  ) => ({
     type: 'heatmap',
     x: classes,
     y: classes,
-    // Coloured by share of the row: rare classes show as clearly as common ones.
-    z: confusion.map((row) => row.map((count) => (count === 0 ? 0 : count / sum(row)))),
+    z: confusion.map((row, a) => row.map((count, p) => shadeOf(count, a, p))),
     text: confusion.map((row) => row.map(String)),
     texttemplate: '%{text}',
     hovertemplate: 'Actual %{y}, predicted %{x}: %{text} images<extra></extra>',
     colorscale: [
       [0, '#ffffff'],
-      [1, BLUE],
+      [1, color],
     ],
     zmin: 0,
     zmax: 1,
-    colorbar: { title: { text: 'Share of<br>the class' } },
-  };
-  const size = { height: 520, width: 620 };
+    showscale: false,
+  });
+  const data = [
+    cells(BLUE, (count, a, p) => (a === p ? count / Math.max(1, sum(confusion[a])) : null)),
+    cells(ORANGE, (count, a, p) => (a === p ? null : count / worst)),
+  ];
+  const size = { height: 520, width: 560 };
   const reversed = { ...CATEGORY, autorange: 'reversed' };
-  return figure([heatmap], title, ['Predicted', 'Actual'], size, CATEGORY, reversed);
+  return figure(data, title, ['Predicted', 'Actual'], size, CATEGORY, reversed);
 }
 
 /** Labelled bars, for example the number of images of each class. */
@@ -147,18 +176,29 @@ export function probabilitiesFigure(
   title = 'Predicted probabilities',
 ): Figure {
   const best = probabilities.indexOf(Math.max(...probabilities));
+  const share = `${(100 * probabilities[best]).toFixed(1)}%`;
+  const verdict = probabilities[best] < 0.8 ? `not sure: ${best}, ${share}` : `${best}, ${share}`;
   const bars = {
     type: 'bar',
     x: probabilities.map((_, label) => String(label)),
     y: probabilities,
     marker: { color: probabilities.map((_, label) => (label === best ? ORANGE : BLUE)) },
-    text: probabilities.map((value) => `${(100 * value).toFixed(value < 0.1 ? 1 : 0)}%`),
+    text: probabilities.map((value) =>
+      value < 0.0005 ? '<0.1%' : `${(100 * value).toFixed(value < 0.1 ? 1 : 0)}%`,
+    ),
     textposition: 'outside',
     cliponaxis: false,
     hovertemplate: '%{x}: %{y:.2%}<extra></extra>',
   };
   const yaxis = { range: [0, 1], ...SHARE };
-  return figure([bars], title, ['Digit', 'Probability'], { height: 360 }, CATEGORY, yaxis);
+  return figure(
+    [bars],
+    `${title}: ${verdict}`,
+    ['Digit', 'Probability'],
+    { height: 360 },
+    CATEGORY,
+    yaxis,
+  );
 }
 
 /**
@@ -198,7 +238,8 @@ export function classReportFigure(
   const worst = Math.min(1, ...[...Precision, ...Recall].filter(Number.isFinite));
   const from = Math.max(0, Math.floor(20 * worst - 0.5) / 20);
   const labels = reports.map(({ label }) => String(label));
-  return groupedBars(labels, { Precision, Recall }, title, ['Digit', 'Share'], [from, 1]);
+  const share = from > 0 ? `Share (axis starts at ${Math.round(100 * from)}%)` : 'Share';
+  return groupedBars(labels, { Precision, Recall }, title, ['Digit', share], [from, 1]);
 }
 
 /** Accuracy of the predictions over their confidence, with the diagonal of perfect calibration. */
@@ -206,6 +247,7 @@ export function calibrationFigure(
   bins: readonly CalibrationBin[],
   title = 'Confidence and accuracy',
 ): Figure {
+  const all = sum(bins.map(({ images }) => images));
   const diagonal = {
     type: 'scatter',
     mode: 'lines',
@@ -217,15 +259,16 @@ export function calibrationFigure(
   const network = {
     type: 'scatter',
     mode: 'lines+markers',
-    name: 'This network',
+    name: 'This network (area: number of images)',
     x: bins.map(({ confidence }) => confidence),
     y: bins.map(({ accuracy }) => accuracy),
-    customdata: bins.map(({ images }) => images),
-    hovertemplate: 'Confidence %{x:.1%}, accuracy %{y:.1%}<br>%{customdata} images<extra></extra>',
+    text: bins.map(({ images }) => images.toLocaleString('en-US')),
+    hovertemplate: 'Confidence %{x:.1%}, accuracy %{y:.1%}<br>%{text} images<extra></extra>',
     line: { color: BLUE },
+    marker: { size: bins.map(({ images }) => 8 + (32 * Math.sqrt(images)) / Math.sqrt(all)) },
   };
   const axis = { ...SHARE, range: [0, 1.03] };
-  const layout = { height: 420, width: 560, ...LEGEND_BELOW };
+  const layout = { height: 420, width: 560, ...LEGEND_ABOVE };
   return figure([diagonal, network], title, ['Confidence', 'Accuracy'], layout, axis, axis);
 }
 
@@ -291,7 +334,7 @@ function groupedBars(
     y: values.map((value) => (Number.isFinite(value) ? value : null)),
     hovertemplate: `%{x}, ${name.toLowerCase()}: %{y:.1%}<extra></extra>`,
   }));
-  const layout = { height: 380, barmode: 'group', ...LEGEND_BELOW };
+  const layout = { height: 380, barmode: 'group', ...LEGEND_ABOVE };
   return figure(data, title, axes, layout, CATEGORY, { ...SHARE, ...(range && { range }) });
 }
 
@@ -328,7 +371,7 @@ function twoPlots(title: string, unit: string, ticks: object): Record<string, un
     xaxis2: { title: { text: unit }, ...ticks },
     yaxis: { title: { text: 'Loss (cross-entropy)' }, rangemode: 'tozero' },
     yaxis2: { title: { text: 'Accuracy (%)' } },
-    ...LEGEND_BELOW,
+    ...LEGEND_ABOVE,
   };
 }
 

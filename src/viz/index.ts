@@ -7,6 +7,7 @@ export {
   confusionFigure,
   epochCurves,
   type Figure,
+  fanFigure,
   lineFigure,
   lossComparison,
   pointsFigure,

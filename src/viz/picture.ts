@@ -11,13 +11,13 @@ interface TraceData {
   name?: string;
   x: (string | number)[];
   y: (string | number | null)[];
-  z?: number[][];
+  z?: (number | null)[][];
   text?: string[] | string[][];
   mode?: string;
   xaxis?: string;
   showlegend?: boolean;
   line?: { color?: string; dash?: string };
-  marker?: { color?: string | string[] };
+  marker?: { color?: string | string[]; size?: number | number[] };
   colorscale?: [number, string][];
 }
 
@@ -32,6 +32,7 @@ interface AxisLayout {
   rangemode?: string;
   autorange?: string;
   tickformat?: string;
+  showticklabels?: boolean;
   dtick?: number;
 }
 
@@ -49,7 +50,7 @@ type Span = [from: number, to: number];
 const COLORS = ['#1f77b4', '#ff7f0e', '#2ca02c', '#d62728', '#9467bd'];
 const INK = '#2a3f5f';
 const GRID = '#e3e8f0';
-const MARGIN = { top: 50, right: 20, bottom: 80, left: 70 };
+const MARGIN = { top: 70, right: 20, bottom: 60, left: 70 };
 const GUTTER = 80;
 const MIDDLE = 'text-anchor="middle"';
 
@@ -81,7 +82,7 @@ export function figureSvg({ data, layout }: Figure, alt: string): string {
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     text(width / 2, 28, title, `${MIDDLE} font-size="16"`),
     ...plots,
-    legend(traces, width, height),
+    legend(traces, width),
     '</svg>',
   ].join('');
 }
@@ -106,8 +107,10 @@ function plot(traces: Trace[], x: AxisLayout, y: AxisLayout, across: Span, up: S
       ({ at }) =>
         `<path d="M${left} ${round(at)}h${round(right - left)}" stroke="${GRID}" fill="none"/>`,
     ),
-    ...yAxis.ticks.map((tick) => text(left - 8, tick.at + 4, tick.text, 'text-anchor="end"')),
-    ...xAxis.ticks.map((tick) => text(tick.at, bottom + 18, tick.text, MIDDLE)),
+    ...labelled(y, yAxis).map((tick) =>
+      text(left - 8, tick.at + 4, tick.text, 'text-anchor="end"'),
+    ),
+    ...labelled(x, xAxis).map((tick) => text(tick.at, bottom + 18, tick.text, MIDDLE)),
     text((left + right) / 2, bottom + 38, x.title?.text, MIDDLE),
     text(
       0,
@@ -122,6 +125,10 @@ function plot(traces: Trace[], x: AxisLayout, y: AxisLayout, across: Span, up: S
     else if (trace.type === 'scatter') parts.push(lineOf(trace, xAxis, yAxis));
   }
   return parts.join('');
+}
+
+function labelled({ showticklabels = true }: AxisLayout, { ticks }: Axis): Axis['ticks'] {
+  return showticklabels ? ticks : [];
 }
 
 function lineOf(trace: Trace, xAxis: Axis, yAxis: Axis): string {
@@ -142,9 +149,14 @@ function lineOf(trace: Trace, xAxis: Axis, yAxis: Axis): string {
     );
   }
   if (mode.includes('markers')) {
-    for (const point of points) {
-      if (point) parts.push(`<circle cx="${point[0]}" cy="${point[1]}" r="4" fill="${color}"/>`);
-    }
+    const { size = 8 } = trace.marker ?? {};
+    points.forEach((point, i) => {
+      const radius = (Array.isArray(size) ? size[i] : size) / 2;
+      if (!point) return;
+      parts.push(
+        `<circle cx="${point[0]}" cy="${point[1]}" r="${round(radius)}" fill="${color}" fill-opacity="0.8"/>`,
+      );
+    });
   }
   return parts.join('');
 }
@@ -185,11 +197,11 @@ function cellsOf(trace: Trace, xAxis: Axis, yAxis: Axis): string {
     );
   };
   return (trace.z ?? [])
-    .flatMap((row, r) => row.map((share, column) => cell(share, r, column)))
+    .flatMap((row, r) => row.map((share, column) => (share === null ? '' : cell(share, r, column))))
     .join('');
 }
 
-function legend(traces: Trace[], width: number, height: number): string {
+function legend(traces: Trace[], width: number): string {
   const named = traces.filter(({ name, showlegend }) => name && showlegend !== false);
   if (named.length < 2) return '';
   const widths = named.map(({ name }) => 44 + 7 * name!.length);
@@ -199,8 +211,7 @@ function legend(traces: Trace[], width: number, height: number): string {
       const start = x;
       x += widths[i];
       return (
-        rectangle([start, start + 16], [height - 16, height - 20], `fill="${color}"`) +
-        text(start + 22, height - 13, name)
+        rectangle([start, start + 16], [54, 50], `fill="${color}"`) + text(start + 22, 57, name)
       );
     })
     .join('');

@@ -2,6 +2,7 @@ import { slice } from '../../src/data/index';
 import {
   calibration,
   classReports,
+  confidenceInterval,
   confusionMatrix,
   evaluate,
   mistakes,
@@ -81,6 +82,14 @@ test('precision is over predictions, recall over actual images', () => {
     { label: 0, images: 4, precision: 1, recall: 0.75 },
     { label: 1, images: 4, precision: 0.8, recall: 1 },
   ]);
+});
+
+test('the confidence interval of an accuracy', () => {
+  // Wilson's interval for 9 of 10, for example in R: prop.test(9, 10, correct = FALSE).
+  const [low, high] = confidenceInterval(0.9, 10);
+  expect(low).toBeCloseTo(0.5958, 4);
+  expect(high).toBeCloseTo(0.9821, 4);
+  expect(confidenceInterval(1, 10)[1]).toBeCloseTo(1, 9);
 });
 
 test('calibration: bins by confidence, and the expected calibration error', () => {

@@ -4,7 +4,9 @@ import {
   classReportFigure,
   confusionFigure,
   epochCurves,
+  fanFigure,
   lossComparison,
+  pointsFigure,
   sharesFigure,
   smooth,
   stepCurves,
@@ -114,18 +116,50 @@ test('smoothing is a moving average with bias correction', () => {
   expect(second).toBeCloseTo((0.5 * 0.5 * 2 + 0.5 * 4) / 0.75, 9);
 });
 
-test('the confusion matrix is coloured by row share and labelled with counts', () => {
-  const [heatmap] = confusionFigure([
-    [3, 1],
-    [0, 0],
+test('the confusion matrix: the diagonal by share of its class, mistakes compared with the worst', () => {
+  const [diagonal, mistakes] = confusionFigure([
+    [6, 2],
+    [1, 0],
   ]).data;
-  expect(heatmap.z).toEqual([
-    [0.75, 0.25],
-    [0, 0],
+  expect(diagonal.z).toEqual([
+    [0.75, null],
+    [null, 0],
   ]);
-  expect(heatmap.text).toEqual([
-    ['3', '1'],
-    ['0', '0'],
+  expect(mistakes.z).toEqual([
+    [null, 1],
+    [0.5, null],
+  ]);
+  expect(diagonal.text).toEqual([
+    ['6', '2'],
+    ['1', '0'],
+  ]);
+});
+
+test('a fan has one colour and one legend entry for each group', () => {
+  const { data } = fanFigure(
+    [
+      { name: 'slow', runs: [[2], [3]] },
+      { name: 'fast', runs: [[1]] },
+    ],
+    '',
+  );
+  const colors = data.map(({ line }) => (line as { color: string }).color);
+  expect(colors[0]).toBe(colors[1]);
+  expect(colors[2]).not.toBe(colors[0]);
+  expect(data.map(({ showlegend }) => showlegend)).toEqual([true, false, true]);
+  expect(data.map(({ y }) => y)).toEqual([[2], [3], [1]]);
+});
+
+test('points: one trace for each label, with the names to show on hover', () => {
+  const points = [
+    [0, 1],
+    [2, 3],
+    [4, 5],
+  ] as const;
+  const { data } = pointsFigure(points, [7, 1, 7], ['a', 'b', 'c'], '');
+  expect(data.map(({ name, x, y, text }) => ({ name, x, y, text }))).toEqual([
+    { name: '1', x: [2], y: [3], text: ['b'] },
+    { name: '7', x: [0, 4], y: [1, 5], text: ['a', 'c'] },
   ]);
 });
 

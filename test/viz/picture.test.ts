@@ -19,8 +19,8 @@ test('a line runs from the lower to the upper end of its axis', () => {
   };
   const layout = { width: 290, height: 230, xaxis: { range: [0, 10] }, yaxis: { range: [0, 4] } };
   const svg = figureSvg({ data: [line], layout }, 'a line');
-  // 70 and 20 pixels are left at the sides, 50 above and 80 below.
-  expect(svg).toContain('d="M70 150L270 50" fill="none" stroke="#123456"');
+  // 70 and 20 pixels are left at the sides, 70 above and 60 below.
+  expect(svg).toContain('d="M70 170L270 70" fill="none" stroke="#123456"');
   expect(svg).toContain('<title>a line</title>');
   for (const tick of ['0', '2', '4', '10']) expect(svg).toContain(`>${tick}</text>`);
 });
