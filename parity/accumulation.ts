@@ -1,7 +1,7 @@
-import { articleLoop } from '../notebooks/article-loop';
 import type { ImageSet } from '../src/data/index';
 import { tf } from '../src/tf/index';
 import { AdamW, newTraining, trainStep } from '../src/train/index';
+import { articleLoop } from './article-loop';
 import { fingerprint, largestDifference, relative } from './fingerprint';
 import { type Parameter, parametersOf, torchOrder, valuesOf } from './parameters';
 import type { Golden } from './read-golden';

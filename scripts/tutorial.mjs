@@ -165,12 +165,12 @@ function display() {
   };
 }
 
-/** What notebooks 03 and 04 wrote to their run folder. */
+/** What notebooks 04 and 05 wrote to their run folder. */
 function trainingResults(succeeded) {
   const [config, history, steps, test] = ['config', 'history', 'steps', 'test'].map((name) =>
     readJson(path.join(root, 'runs', 'tutorial', `${name}.json`)),
   );
-  if (!succeeded.includes('03-train') || !config || !history || !steps) return {};
+  if (!succeeded.includes('04-training') || !config || !history || !steps) return {};
   const train = {
     images: config.trainImages,
     epochs: history.length,
@@ -178,7 +178,7 @@ function trainingResults(succeeded) {
     seconds: history.reduce((sum, epoch) => sum + epoch.seconds, 0),
     precision: config.precision,
   };
-  if (!succeeded.includes('04-predict') || !test) return { train };
+  if (!succeeded.includes('05-prediction') || !test) return { train };
   return { train, test: { images: test.images, accuracy: test.accuracy, loss: test.loss } };
 }
 

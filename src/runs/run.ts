@@ -5,7 +5,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { boolean, listOf, objectOf } from '../checks';
+import { boolean, listOf, objectOf, optional } from '../checks';
 import { InputError } from '../errors';
 import { makeFolder, readJson, writeJson } from '../files';
 import { saveModel } from '../storage/index';
@@ -37,7 +37,7 @@ export const unfinishedFile = (folder: string) => path.join(folder, 'checkpoints
 export function isFinished(folder: string): boolean {
   const config = path.join(folder, 'config.json');
   if (!fs.existsSync(config) || fs.existsSync(unfinishedFile(folder))) return false;
-  return !readJson(config, objectOf({ interrupted: boolean })).interrupted;
+  return !readJson(config, objectOf({ interrupted: optional(boolean) })).interrupted;
 }
 
 /** If the run in `folder/next` has finished, puts it in place of the one in `folder`. */

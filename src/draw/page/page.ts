@@ -80,7 +80,7 @@ function receive(message: Message): void {
   } else if (message.kind === 'missing') {
     worker = undefined;
     notice(
-      'There is no trained network yet. Train one with `npm run tutorial` or in notebook 3, then run `npm run draw` again. To use another one, run `npm run draw -- --model FILE.pth`.',
+      'There is no trained network yet. Train one with `npm run tutorial` or in notebook 4, then run `npm run draw` again. To use another one, run `npm run draw -- --model FILE.pth`.',
     );
     if (!paper.isEmpty) read();
   } else {

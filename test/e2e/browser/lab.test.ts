@@ -16,34 +16,43 @@ const viewport = { width: 1100, height: 1400 };
 // 63 is the smallest input that AlexNet takes. Training must not end before the test presses the stop button.
 const smallNetwork = ['alexnet({ seed', 'alexnet({ inputSize: 63, seed'] as const;
 const changes: Record<string, (readonly [string, string])[]> = {
-  '03-train': [
+  '03-step': [
+    smallNetwork,
+    ['keys()], 227)', 'keys()], 63)'],
+    ['24_000', '640'],
+    ['9_600', '640'],
+    ['57_000', '55_200'],
+  ],
+  '04-training': [
     smallNetwork,
     ['epochs: profile.epochs', 'epochs: 1000'],
     ['showTraining()', 'showTraining({ seconds: 1 })'],
   ],
-  '04-predict': [
-    ['import { loadDataset }', 'import { loadDataset, slice }'],
+  '05-prediction': [
     ["loadDataset('test')", "slice(loadDataset('test'), 0, 1000)"],
+    ['six, 227', 'six, 63'],
   ],
-  '05-visualise': [smallNetwork],
-  '06-go-further': [
-    ['slice(all, 0, 4000)', 'slice(all, 0, 640)'],
-    ['slice(all, 55000, 57000)', 'slice(all, 55000, 55200)'],
+  '06-inside': [smallNetwork],
+  '07-further': [
+    ['slice(all, 0, 6000)', 'slice(all, 0, 640)'],
+    ['slice(all, 55_000, 57_000)', 'slice(all, 55_000, 55_200)'],
   ],
 };
 
-/** Two kernels run at the same time. The notebooks of the first lane depend on each other. */
+/** Two kernels run at the same time. In the first lane, notebooks use what the one before trained. */
 const lanes: Record<string, (page: Page) => Promise<void>>[] = [
   {
-    '03-train': trainAndStop,
-    '04-predict': runToEnd({ figures: 5, pictures: 3 }),
-    '05-visualise': runToEnd({ figures: 3, pictures: 5 }),
+    '04-training': trainAndStop,
+    '05-prediction': runToEnd({ figures: 5, pictures: 4 }),
+    '06-inside': runToEnd({ figures: 4, pictures: 6 }),
+    '03-step': runToEnd({ figures: 4, pictures: 0 }),
   },
   {
     small: runTwice,
-    '01-network': runToEnd({ figures: 1, pictures: 0 }),
-    '02-data': runToEnd({ figures: 1, pictures: 3 }),
-    '06-go-further': runToEnd({ figures: 2, pictures: 1 }),
+    '00-start': runToEnd({ figures: 1, pictures: 2 }),
+    '01-network': runToEnd({ figures: 1, pictures: 3 }),
+    '02-data': runToEnd({ figures: 1, pictures: 4 }),
+    '07-further': runToEnd({ figures: 3, pictures: 0 }),
   },
 ];
 
@@ -86,12 +95,14 @@ describeBrowser('JupyterLab', () => {
 
   test.each([
     ['small', 'a cell that runs again replaces its figures and leaks no tensors'],
-    ['03-train', 'the figure grows in place; the stop button ends training, not the notebook'],
+    ['04-training', 'the figure grows in place; the stop button ends training, not the notebook'],
+    ['00-start', 'all figures are drawn'],
     ['01-network', 'all figures are drawn'],
     ['02-data', 'all figures are drawn'],
-    ['04-predict', 'all figures are drawn'],
-    ['05-visualise', 'all figures are drawn'],
-    ['06-go-further', 'all figures are drawn'],
+    ['03-step', 'all figures are drawn'],
+    ['05-prediction', 'all figures are drawn'],
+    ['06-inside', 'all figures are drawn'],
+    ['07-further', 'all figures are drawn'],
   ])(
     '%s: %s',
     async (name) => {

@@ -87,7 +87,10 @@ test('the stop button ends training after the current step, running the cell aga
   const run = path.join(temporary, 'run-folder');
   const { code, stdout } = await python(script, path.join(root, 'notebooks'), run);
   expect(code).toBe(0);
-  const [first, said, second, ...memory] = stdout.trim().split('\n');
+  const [stopped, first, said, stoppedAgain, second, ...memory] = stdout.trim().split('\n');
+  for (const line of [stopped, stoppedAgain]) {
+    expect(line).toMatch(/^Stopped after step \d+ of \d+\. Progress is saved: run this again/);
+  }
   const { interrupted, steps } = JSON.parse(first);
   expect(interrupted).toBe(true);
   expect(steps).toBeGreaterThan(0);
@@ -128,20 +131,44 @@ test('unknown options, profiles and notebooks are one-line errors', async () => 
   });
 });
 
-test('every notebook names the kernel and starts with a heading and its Chinese title', () => {
-  const folder = path.join(root, 'notebooks');
-  const names = fs.readdirSync(folder).filter((name) => name.endsWith('.ipynb'));
-  expect(names).toEqual([
-    '01-network.ipynb',
-    '02-data.ipynb',
-    '03-train.ipynb',
-    '04-predict.ipynb',
-    '05-visualise.ipynb',
-    '06-go-further.ipynb',
-  ]);
-  for (const name of names) {
-    const notebook = JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8'));
-    expect(notebook.metadata.kernelspec.name).toBe('tslab');
-    expect([notebook.cells[0].source].flat().join('')).toMatch(/^# \d\. .*\(.*[\u4e00-\u9fff].*\)/);
+const NOTEBOOKS = [
+  ...['00-start', '01-network', '02-data', '03-step'],
+  ...['04-training', '05-prediction', '06-inside', '07-further'],
+];
+interface Cell {
+  cell_type: string;
+  source: string | string[];
+}
+const cellsOf = (...place: string[]): Cell[] => {
+  const file = path.join(root, 'notebooks', ...place);
+  const notebook = JSON.parse(fs.readFileSync(file, 'utf8'));
+  expect(notebook.metadata.kernelspec.name).toBe('tslab');
+  return notebook.cells;
+};
+const sourceOf = ({ source }: Cell) => [source].flat().join('');
+/** Code cells, and the code in answers. */
+const codeOf = (cells: Cell[]) =>
+  cells.flatMap((cell) =>
+    cell.cell_type === 'code'
+      ? [sourceOf(cell)]
+      : [...sourceOf(cell).matchAll(/^```(?:ts|python)?\n[\s\S]*?^```/gm)].map(([code]) => code),
+  );
+
+test.each(NOTEBOOKS)(
+  '%s: a title, its Chinese title, a question, and answers that fold out',
+  (name) => {
+    const cells = cellsOf(`${name}.ipynb`);
+    expect(sourceOf(cells[0])).toMatch(/^# \d\. .*\(.*[\u4e00-\u9fff].*\)\n\n\*\*.*\?\*\*/);
+    const text = cells.map(sourceOf).join('\n');
+    expect((text.match(/<details><summary>Answer/g) ?? []).length).toBeGreaterThanOrEqual(2);
+  },
+);
+
+test.each(NOTEBOOKS)('%s: the Chinese notebook has the same cells and the same code', (name) => {
+  const [english, chinese] = [cellsOf(`${name}.ipynb`), cellsOf('zh', `${name}.ipynb`)];
+  expect(chinese.map((cell) => cell.cell_type)).toEqual(english.map((cell) => cell.cell_type));
+  expect(codeOf(chinese)).toEqual(codeOf(english));
+  for (const cell of chinese.filter((each) => each.cell_type === 'markdown')) {
+    expect(sourceOf(cell)).toMatch(/[\u4e00-\u9fff]/);
   }
 });
