@@ -279,16 +279,16 @@ test('stepsGrid draws the steps, probabilitiesFigure the probabilities', async (
   const rows = [await readDigit(sample('8-felt-pen.png')), await readDigit(sample('0-28x28.png'))];
   const grid = await Jimp.fromBuffer(await stepsGrid(rows, 56));
   // Eight columns of 56 + 2·4, two rows with captions of 22, and gaps of 10.
-  expect([grid.width, grid.height]).toEqual([10 + 8 * 74, 10 + 2 * 96]);
-  expect(grid.getPixelColor(14 + 28, 10 + 96 + 4 + 28) >>> 24).toBeLessThan(40); // in the 0
-  expect(grid.getPixelColor(14 + 74 + 28, 10 + 96 + 4 + 28)).toBe(0xffffffff); // no second step
+  expect([grid.width, grid.height]).toEqual([8 * 74 - 10, 2 * 96 - 10]);
+  expect(grid.getPixelColor(4 + 28, 96 + 4 + 28) >>> 24).toBeLessThan(40); // in the 0
+  expect(grid.getPixelColor(4 + 74 + 28, 96 + 4 + 28)).toBe(0); // no second step
 
   const probabilities = [0.01, 0.02, 0.9, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01];
   const { data, layout } = probabilitiesFigure(probabilities, 'A 2');
   expect(data[0]).toMatchObject({ type: 'bar', y: probabilities });
   expect((data[0].text as string[]).slice(0, 3)).toEqual(['1.0%', '2.0%', '90%']);
   expect(layout).toMatchObject({
-    title: { text: 'A 2' },
+    title: { text: 'A 2: 2, 90.0%' },
     xaxis: { title: { text: 'Digit' } },
     yaxis: { title: { text: 'Probability' } },
   });

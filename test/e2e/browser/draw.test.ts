@@ -163,7 +163,7 @@ describeBrowser('the draw page', () => {
     const { page, errors } = await openPage(browser, { viewport: phone });
     await page.goto(`${empty.url}draw/`);
     await page.waitForSelector('text=/There is no trained network yet/');
-    expect(await page.textContent('#notice')).toMatch(/npm run tutorial.*notebook 3.*--model/);
+    expect(await page.textContent('#notice')).toMatch(/npm run tutorial.*notebook 4.*--model/);
     await drawSeven(page);
     await page.waitForSelector('text=Centre of mass, 28×28');
     expect(await shares(page)).toEqual([]);
