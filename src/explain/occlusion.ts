@@ -32,9 +32,15 @@ export function occlusion(
     const [top, left] = [stride * Math.floor((i - 1) / columns), stride * ((i - 1) % columns)];
     for (let y = top; y < top + size; y++) image.fill(0, y * width + left, y * width + left + size);
   }
+  const labels = new Uint8Array(count); // not used
   const set = {
-    ...{ name: 'covered images', pixels: covered, height, width, length: count },
-    ...{ labels: new Uint8Array(count), classes: 10 },
+    name: 'covered',
+    pixels: covered,
+    height,
+    width,
+    length: count,
+    labels,
+    classes: 1,
   };
   const [whole, ...parts] = predictBatch(
     model,

@@ -56,8 +56,7 @@ export function replaceByNext(folder: string): void {
 /** One sentence if the model in `folder` is that of a run that was interrupted, and how to finish it. */
 export function interruption(folder: string): string | undefined {
   if (!fs.existsSync(path.join(folder, 'config.json')) || isFinished(folder)) return undefined;
-  const { steps } = readRun(folder);
-  return `${folder}: this run was interrupted after step ${steps.length}, so its network is not fully trained. To finish it, run the training again (npm run train -- --resume --run ${folder})`;
+  return `${folder}: this run was interrupted, so its network is not fully trained. To finish it, run the training again (npm run train -- --resume --run ${folder})`;
 }
 
 /** Creates `folder`. Throws InputError if it already holds a run, is a file, or cannot be written. */

@@ -1,21 +1,24 @@
 /** Plotly figures, image grids and progress lines, and how to show them below a notebook cell. */
+
+export {
+  epochCurves,
+  fanFigure,
+  lineFigure,
+  lossComparison,
+  smooth,
+  stepCurves,
+  thinned,
+} from './curves';
 export { barsDrawing, type Drawing, type Matrix, matrixDrawing, networkDrawing } from './drawings';
+export type { Figure } from './figure';
 export {
   barFigure,
   calibrationFigure,
   classReportFigure,
   confusionFigure,
-  epochCurves,
-  type Figure,
-  fanFigure,
-  lineFigure,
-  lossComparison,
   pointsFigure,
   probabilitiesFigure,
   sharesFigure,
-  smooth,
-  stepCurves,
-  thinned,
 } from './figures';
 export { percent } from './format';
 export {

@@ -1,6 +1,6 @@
 /** Titles, axes and descriptions in the reader's language. The code is in English; this translates what is shown. */
 import { CHINESE } from './chinese';
-import type { Figure } from './figures';
+import type { Figure } from './figure';
 
 /** `text` in the language of the variable FIGURE_LANGUAGE: `zh`, or English. Text without a translation stays. */
 export function localised(text: string): string {

@@ -10,7 +10,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Progress, ProgressListener } from '../progress';
 import { stepProgress, type TrainCallbacks } from '../train/index';
-import { type Figure, stepCurves } from './figures';
+import { stepCurves } from './curves';
+import type { Figure } from './figure';
 import { escapeHtml } from './format';
 import { figureSvg } from './picture';
 import { progressLine } from './progress';
@@ -29,20 +30,18 @@ export interface LiveOptions {
 export function showTraining(
   options: LiveOptions = {},
 ): Required<Pick<TrainCallbacks, 'onStep' | 'onEpoch'>> & { onProgress: ProgressListener } {
-  const { title = 'Training', seconds = 5 } = options;
+  const { title = 'Training', seconds = 2 } = options;
   const id = `training-${randomUUID()}`;
+  const lines = { epoch: '', validation: '' };
   const line = { text: '', shown: 0 };
   const curves = { drawn: 0, isNew: true };
 
   const showLine = (figure?: Figure) => {
-    const html =
-      figure && `<pre>${escapeHtml(line.text)}</pre><script>${scriptFor(id, figure)}</script>`;
-    send(
-      { ...(html ? { 'text/html': html } : {}), 'text/plain': line.text },
-      {},
-      `${id}-line`,
-      !curves.isNew,
-    );
+    // Always HTML with the same lines, so that the page does not jump when a script comes along.
+    const html = `<pre>${escapeHtml(Object.values(lines).join('\n'))}</pre>`;
+    const script = figure ? `<script>${scriptFor(id, figure)}</script>` : '';
+    const data = { 'text/html': html + script, 'text/plain': line.text };
+    send(data, {}, `${id}-line`, !curves.isNew);
     line.shown = performance.now();
   };
   const show = (figure: Figure, isLast: boolean) => {
@@ -60,6 +59,9 @@ export function showTraining(
 
   const onProgress = (progress: Progress) => {
     line.text = progressLine(progress);
+    const isEpoch = progress.label !== 'Validating';
+    if (isEpoch && !lines.epoch.startsWith(progress.label)) lines.validation = ''; // a new epoch
+    lines[isEpoch ? 'epoch' : 'validation'] = line.text;
     const isOver = progress.done >= progress.total;
     if (!curves.isNew && (isOver || performance.now() - line.shown > 500)) showLine();
   };

@@ -1,9 +1,9 @@
 /**
  * Draws a Plotly figure as an SVG, for viewers that run no scripts: GitHub, Markdown, PDF. Plotly itself needs a
- * browser. Draws what the figures in `figures.ts` consist of (lines, bars and heat maps, in one plot or in two
+ * browser. Draws what the figures of this folder consist of (lines, bars and heat maps, in one plot or in two
  * side by side) and ignores everything else.
  */
-import type { Figure } from './figures';
+import { COLORS, type Figure } from './figure';
 import { escapeHtml } from './format';
 
 interface TraceData {
@@ -47,7 +47,6 @@ interface Axis {
 /** Pixels: where an axis starts and ends. */
 type Span = [from: number, to: number];
 
-const COLORS = ['#1f77b4', '#ff7f0e', '#2ca02c', '#d62728', '#9467bd'];
 const INK = '#2a3f5f';
 const GRID = '#e3e8f0';
 const MARGIN = { top: 70, right: 20, bottom: 60, left: 70 };

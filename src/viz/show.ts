@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 import type { Progress, ProgressListener } from '../progress';
 import type { EpochRecord } from '../train/index';
 import { barsDrawing, type Drawing } from './drawings';
-import type { Figure } from './figures';
+import type { Figure } from './figure';
 import { escapeHtml, percent } from './format';
 import { localised, localisedFigure } from './language';
 import { figureSvg } from './picture';

@@ -158,7 +158,7 @@ test('a run that was stopped, or killed between two epochs, is called interrupte
   const folder = newFolder();
   await session(folder, base, 4);
   expect(readRun(folder).config.interrupted).toBe(true);
-  expect(interruption(folder)).toMatch(/was interrupted after step 3, .* --resume --run/);
+  expect(interruption(folder)).toMatch(/was interrupted, .* --resume --run/);
   await session(folder, base);
   expect(interruption(folder)).toBeUndefined();
 });

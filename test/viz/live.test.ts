@@ -18,6 +18,7 @@ const layers: LayerSpec[] = [
 ];
 const jupyter = require('tslab/dist/jupyter');
 let sent: Sent[];
+const hasScript = (data: Sent['data']) => data['text/html']?.includes('<script>');
 
 beforeEach(() => {
   sent = [];
@@ -48,7 +49,7 @@ test('the curves and the progress line are created once and then updated', async
   expect(made.length).toBe(2);
   expect(line).toBe(`${curves}-line`);
 
-  const drawings = sent.filter(({ id, data }) => id === line && data['text/html']);
+  const drawings = sent.filter(({ id, data }) => id === line && hasScript(data));
   expect(drawings.length).toBe(4 + 4 + 1); // every step, and the end of the first epoch
   const [, given] = drawings[8].data['text/html'].match(/drawLive\((\{.*\})\)<\/script>$/)!;
   const { figure } = JSON.parse(given);
@@ -62,12 +63,18 @@ test('the curves and the progress line are created once and then updated', async
     'image/svg+xml',
     'text/plain',
   ]);
-  expect(last(line)).toEqual({ 'text/plain': expect.stringMatching(/^Validating: 100%/) });
+  expect(last(line)['text/plain']).toMatch(/^Validating: 100%/);
+  // The epoch's own line stays above that of its validation.
+  expect(last(line)['text/html']).toMatch(/^<pre>Epoch 2\/2: 100%.*\nValidating: 100%.*<\/pre>$/);
+  // There are always two lines, or the page would jump.
+  for (const { data } of sent.filter(({ id }) => id === line)) {
+    expect(data['text/html'].match(/<pre>([\s\S]*)<\/pre>/)?.[1].split('\n').length).toBe(2);
+  }
 });
 
 test('between two drawings only the progress line is updated', async () => {
   const model = alexnet({ inputSize: 28, layers });
   await train(model, barSet(40), { epochs: 1, batchSize: 10, ...showTraining({ seconds: 60 }) });
   model.dispose();
-  expect(sent.filter(({ data }) => data['text/html']?.includes('<script>')).length).toBe(1);
+  expect(sent.filter(({ data }) => hasScript(data)).length).toBe(1);
 });
