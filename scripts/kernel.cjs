@@ -5,6 +5,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const root = path.dirname(__dirname);
+if (path.basename(process.cwd()) === 'zh') process.env.FIGURE_LANGUAGE = 'zh';
 process.chdir(root);
 const compiler = require.resolve('@tslab/typescript-for-tslab', {
   paths: [require.resolve('tslab')],

@@ -3,7 +3,8 @@
 Usage: page.py FOLDER PLOTLY_JS NOTEBOOK...
 
 NOTEBOOK is the name (`01-network`) of an .ipynb file in FOLDER. Pages that already exist there are written
-again, because the table of contents on each page lists them all.
+again, because the table of contents on each page lists them all. Pages in a folder `zh` are in Chinese. They and the
+pages in the folder above link to each other.
 """
 
 import base64
@@ -20,7 +21,6 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import TypeScriptLexer
 
-TITLE = "AlexNet on MNIST in TypeScript"
 PLOTLY = "application/vnd.plotly.v1+json"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 TAGS = re.compile(r"<[^>]+>")
@@ -28,6 +28,37 @@ HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.S)
 # The article's Chinese title, in brackets at the end of a heading.
 CHINESE = re.compile(r"\s*\(([^()]*[\u4e00-\u9fff][^()]*)\)\s*$")
 ASSETS = Path(__file__).with_name("page")
+ENGLISH_WORDS = {
+    "lang": "en",
+    "title": "AlexNet on MNIST in TypeScript",
+    "contents": "Contents",
+    "skip": "Skip to content",
+    "section": "Link to this section",
+    "turn": "Previous and next",
+    "about": "The tutorial's notebooks with their outputs. Each page works on its own and offline.",
+    "draw": "Draw your own digit",
+    "draw_how": "To draw your own digit, run <code>npm run draw</code>.",
+    "accuracy": "accuracy on {images:,} test images",
+    "training": "training time: {epochs} × {images:,} images, {steps:,} steps in {precision}",
+    "all": "to run {count} notebooks",
+    "other": "中文",
+}
+CHINESE_WORDS = {
+    "lang": "zh-CN",
+    "title": "用 TypeScript 实现 AlexNet 识别 MNIST",
+    "contents": "目录",
+    "skip": "跳到正文",
+    "section": "本节链接",
+    "turn": "上一节与下一节",
+    "about": "教程的全部笔记本及其输出。每个页面都可以单独离线打开。",
+    "draw": "自己画一个数字",
+    "draw_how": "想自己画数字，请运行 <code>npm run draw</code>。",
+    "accuracy": "{images:,} 张测试图像上的准确率",
+    "training": "训练时间：{epochs} × {images:,} 张图像，{precision} 精度，共 {steps:,} 步",
+    "all": "运行 {count} 个笔记本的时间",
+    "other": "English",
+}
+words = ENGLISH_WORDS  # of the pages that are being written
 
 
 class Notebook:
@@ -50,7 +81,7 @@ class Notebook:
         return code + (f'<div class="outputs">\n{outputs}\n</div>' if outputs else "")
 
     def text(self, source):
-        bold = re.search(r"^\*\*(.+)\*\*$", source, re.M)
+        bold = re.search(r"^\*\*(.+?)\*\*", source, re.M)
         if bold and not self.question:
             self.question = bold[1]
         renderer = IPythonRenderer(escape=False, exclude_anchor_links=True)
@@ -60,16 +91,17 @@ class Notebook:
 
     def heading(self, match):
         level, inner = int(match[1]), match[2]
-        words = unescape(TAGS.sub("", inner))
-        chinese = CHINESE.search(words)
-        english = CHINESE.sub("", words)
-        anchor = escape(words.replace(" ", "-"))  # the same anchor as in JupyterLab and on GitHub
+        plain = unescape(TAGS.sub("", inner))
+        chinese = CHINESE.search(plain)
+        english = CHINESE.sub("", plain)
+        anchor = escape(plain.replace(" ", "-"))  # the same anchor as in JupyterLab and on GitHub
         if level == 1:
             self.title = english
         elif level == 2:
             self.sections.append((anchor, english, chinese[1] if chinese else ""))
         inner = CHINESE.sub(r' <span lang="zh">\1</span>', inner)
-        link = f'<a class="anchor" href="#{anchor}" aria-label="Link to this section">#</a>'
+        label = words["section"]
+        link = f'<a class="anchor" href="#{anchor}" aria-label="{label}">#</a>'
         return f'<h{level} id="{anchor}">{inner}{link if level > 1 else ""}</h{level}>'
 
     def output(self, output):
@@ -137,16 +169,18 @@ def contents(notebooks, current=None):
             + "</li>"
         )
     home = ' aria-current="page"' if current is None else ""
+    title, label = words["title"], words["contents"]
     return (
-        '<details class="contents" open><summary>Contents</summary>'
-        f'<nav aria-label="Contents"><a href="index.html"{home}>{TITLE}</a><ol>{"".join(items)}</ol></nav></details>'
+        f'<details class="contents" open><summary>{label}</summary>'
+        f'<nav aria-label="{label}"><a href="index.html"{home}>{title}</a><ol>{"".join(items)}</ol></nav></details>'
         f"<script>{asset('contents.js')}</script>"
     )
 
 
-def shell(title, navigation, body, scripts=""):
+def shell(title, navigation, body, other, scripts=""):
+    """A page. `other` is the link to the same page in the other language, or empty."""
     return f"""<!DOCTYPE html>
-<html lang="en">
+<html lang="{words["lang"]}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -161,9 +195,10 @@ def shell(title, navigation, body, scripts=""):
 <noscript><style>.figure {{ display: none; }}</style></noscript>
 </head>
 <body>
-<a class="skip" href="#text">Skip to content</a>
+<a class="skip" href="#text">{words["skip"]}</a>
 {navigation}
 <main id="text">
+{other}
 {body}
 </main>
 {scripts}
@@ -178,7 +213,16 @@ def token_colors(style):
     return "\n".join(line for line in lines if re.match(r"\.code \.\w+ \{", line) and ".hll" not in line)
 
 
-def notebook_page(notebook, notebooks, plotly_js):
+def other_language(folder, page):
+    """A link to the same page in the other language, if there is one."""
+    place = f"../{page}" if folder.name == "zh" else f"zh/{page}"
+    if not (folder / place).exists():
+        return ""
+    language = "en" if folder.name == "zh" else "zh-CN"
+    return f'<a class="language" lang="{language}" href="{place}">{words["other"]}</a>'
+
+
+def notebook_page(notebook, notebooks, other, plotly_js):
     at = notebooks.index(notebook)
     links = ""
     if at > 0:
@@ -189,12 +233,13 @@ def notebook_page(notebook, notebooks, plotly_js):
         links += f'<a rel="next" href="{following.name}.html">{escape(following.title)} →</a>'
     body = notebook.body
     if links:
-        body += f'\n<nav class="turn" aria-label="Previous and next">{links}</nav>'
+        body += f'\n<nav class="turn" aria-label="{words["turn"]}">{links}</nav>'
     scripts = f"<script>{plotly_js}</script>\n<script>{asset('figures.js')}</script>" if notebook.has_figures else ""
-    return shell(f"{notebook.title} · {TITLE}", contents(notebooks, notebook), body, scripts)
+    title = f"{notebook.title} · {words['title']}"
+    return shell(title, contents(notebooks, notebook), body, other, scripts)
 
 
-def index_page(notebooks, summary, has_draw_page):
+def index_page(notebooks, summary, draw_page, other):
     seconds = {entry["name"]: entry["seconds"] for entry in summary.get("notebooks", [])}
     items = []
     for notebook in notebooks:
@@ -212,10 +257,19 @@ def index_page(notebooks, summary, has_draw_page):
             + (f"<ul>{sections}</ul>" if sections else "")
             + "</li>"
         )
-    about = "<p>The tutorial's notebooks with their outputs. Each page works on its own and offline.</p>"
-    draw = '<p><a class="draw" href="draw/index.html">Draw your own digit</a></p>' if has_draw_page else ""
-    body = f'<h1>{TITLE}</h1>\n{about}\n{results(summary)}{draw}\n<ul class="notebooks">\n{chr(10).join(items)}\n</ul>'
-    return shell(TITLE, contents(notebooks), body)
+    draw = ""
+    if draw_page:
+        # A page opened as a file cannot load the network.
+        draw = (
+            f'<p class="draw-link"><a class="draw" href="{draw_page}">{words["draw"]}</a></p>'
+            f'<p class="draw-how" hidden>{words["draw_how"]}</p>'
+            f"<script>{asset('draw-link.js')}</script>"
+        )
+    body = (
+        f"<h1>{words['title']}</h1>\n<p>{words['about']}</p>\n{results(summary)}{draw}\n"
+        f'<ul class="notebooks">\n{chr(10).join(items)}\n</ul>'
+    )
+    return shell(words["title"], contents(notebooks), body, other)
 
 
 def results(summary):
@@ -223,19 +277,13 @@ def results(summary):
     train, test = summary.get("train"), summary.get("test")
     facts = []
     if test:
-        facts.append((f"{100 * test['accuracy']:.2f}%", f"accuracy on {test['images']:,} test images"))
+        facts.append((f"{100 * test['accuracy']:.2f}%", words["accuracy"].format(**test)))
     if train:
-        epochs = plural(train["epochs"], "epoch")
-        what = f"{epochs} of {train['images']:,} images, {train['steps']:,} steps in {train['precision']}"
-        facts.append((duration(train["seconds"]), f"training time: {what}"))
+        facts.append((duration(train["seconds"]), words["training"].format(**train)))
     if summary.get("seconds"):
-        facts.append((duration(summary["seconds"]), f"to run {plural(len(summary['notebooks']), 'notebook')}"))
+        facts.append((duration(summary["seconds"]), words["all"].format(count=len(summary["notebooks"]))))
     rows = "".join(f"<div><dt>{escape(value)}</dt><dd>{escape(what)}</dd></div>" for value, what in facts)
     return f'<dl class="result">{rows}</dl>\n' if facts else ""
-
-
-def plural(count, noun):
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def duration(seconds):
@@ -244,16 +292,23 @@ def duration(seconds):
 
 
 def main(folder, plotly_js, names):
+    global words
+    is_chinese = folder.name == "zh"
+    words = CHINESE_WORDS if is_chinese else ENGLISH_WORDS
     existing = {path.stem for path in folder.glob("*.html") if path.with_suffix(".ipynb").exists()}
     notebooks = [Notebook(folder / f"{name}.ipynb") for name in sorted(existing | set(names))]
     # A browser ends a script at the first closing tag, even inside a string.
     library = plotly_js.read_text("utf8").replace("</script", "<\\/script")
     for notebook in notebooks:
-        (folder / f"{notebook.name}.html").write_text(notebook_page(notebook, notebooks, library), "utf8")
+        page = f"{notebook.name}.html"
+        other = other_language(folder, page)
+        (folder / page).write_text(notebook_page(notebook, notebooks, other, library), "utf8")
     file = folder / "summary.json"
     summary = json.loads(file.read_text("utf8")) if file.exists() else {}
-    has_draw_page = (folder / "draw" / "index.html").exists()
-    (folder / "index.html").write_text(index_page(notebooks, summary, has_draw_page), "utf8")
+    draw_page = "../draw/index.html" if is_chinese else "draw/index.html"
+    found = draw_page if (folder / draw_page).exists() else ""
+    index = index_page(notebooks, summary, found, other_language(folder, "index.html"))
+    (folder / "index.html").write_text(index, "utf8")
 
 
 if __name__ == "__main__":

@@ -17,12 +17,15 @@ import {
 } from './environment.mjs';
 import { setup } from './setup.mjs';
 
-const HELP = `Usage: npm run tutorial [-- [--profile quick|full] [--save] [--answers] [NOTEBOOK…]]
+const HELP = `Usage: npm run tutorial [-- [--profile quick|full] [--language en|zh] [--save] [--answers]
+                                [NOTEBOOK…]]
 
 Runs all notebooks, or those named, in order, each in a new kernel. Writes to build/tutorial: each notebook
 with its outputs (.ipynb) and as a page that works offline (.html), index.html, and summary.json.
 
   --profile   quick: a few minutes on two cores (default); full: the article's five epochs
+  --language  the notebooks to run without NOTEBOOK: en (default), or zh for those in notebooks/zh, which are
+              written to build/tutorial/zh
   --answers   also run the code of the answers to the exercises, to check it
   --output    the folder to write to, instead of build/tutorial
   --save      also save the outputs in the notebooks themselves, if no notebook fails
@@ -36,26 +39,33 @@ try {
     HELP,
     {
       profile: { type: 'string', default: 'quick' },
-      output: { type: 'string', default: path.join(root, 'build', 'tutorial') },
+      language: { type: 'string', default: 'en' },
+      output: { type: 'string' },
       save: { type: 'boolean', default: false },
       answers: { type: 'boolean', default: false },
     },
     true,
   );
-  const { profile, output, save, answers } = values;
+  const { profile, language, save, answers } = values;
   if (!['quick', 'full'].includes(profile)) {
     throw new UserError(`profile is '${profile}', want quick or full`);
   }
-  const notebooks = notebooksNamed(positionals);
+  if (!['en', 'zh'].includes(language)) {
+    throw new UserError(`language is '${language}', want en or zh`);
+  }
+  const inLanguage = language === 'zh' ? 'zh' : '.';
+  const notebooks = notebooksNamed(positionals, path.join(root, 'notebooks', inLanguage));
+  const output = values.output
+    ? path.resolve(userFolder, values.output)
+    : path.join(root, 'build', 'tutorial', inLanguage);
   await setup();
-  await tutorial(path.resolve(userFolder, output), notebooks, { profile, save, answers });
+  await tutorial(output, notebooks, { profile, save, answers });
 } catch (error) {
   fail(error);
 }
 
-/** The files of the named notebooks; without names, of all. */
-function notebooksNamed(names) {
-  const folder = path.join(root, 'notebooks');
+/** The files of the named notebooks; without names, of all in `folder`. */
+function notebooksNamed(names, folder) {
   const files =
     names.length > 0
       ? names.map((name) => path.resolve(userFolder, name))
@@ -85,8 +95,10 @@ async function tutorial(output, notebooks, { profile, save, answers }) {
     ...trainingResults(succeeded),
   };
   fs.writeFileSync(path.join(output, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
-  await writeDrawPage(output);
+  const isChinese = path.basename(output) === 'zh';
+  if (!isChinese) await writeDrawPage(output);
   await writePages(output, succeeded);
+  if (isChinese) await writePages(path.dirname(output), []); // they link to the Chinese pages now
   if (failure) throw new UserError(failure);
   const count = results.length === 1 ? '1 notebook' : `${results.length} notebooks`;
   console.log(

@@ -2,7 +2,10 @@
 import { CHINESE } from './chinese';
 import type { Figure } from './figure';
 
-/** `text` in the language of the variable FIGURE_LANGUAGE: `zh`, or English. Text without a translation stays. */
+/**
+ * `text` in the language of the variable FIGURE_LANGUAGE: `zh` (the kernel sets it for notebooks in a folder `zh`), or
+ * English. Text without a translation stays.
+ */
 export function localised(text: string): string {
   if (process.env.FIGURE_LANGUAGE !== 'zh') return text;
   const exact = CHINESE[text];

@@ -13,6 +13,7 @@ import { stepProgress, type TrainCallbacks } from '../train/index';
 import { stepCurves } from './curves';
 import type { Figure } from './figure';
 import { escapeHtml } from './format';
+import { localisedFigure } from './language';
 import { figureSvg } from './picture';
 import { progressLine } from './progress';
 import { altText, figureBundle, send } from './show';
@@ -44,7 +45,8 @@ export function showTraining(
     send(data, {}, `${id}-line`, !curves.isNew);
     line.shown = performance.now();
   };
-  const show = (figure: Figure, isLast: boolean) => {
+  const show = (english: Figure, isLast: boolean) => {
+    const figure = localisedFigure(english);
     if (isLast || curves.isNew) {
       const picture = figureSvg(figure, altText(figure));
       const bundle = isLast

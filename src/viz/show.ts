@@ -47,11 +47,11 @@ export function altText({ data, layout }: Figure): string {
   ]);
   const axes = plots
     .filter(([y, x]) => y && x)
-    .map(([y, x]) => `${y} by ${x}`)
+    .map(([y, x]) => localised(`${y} by ${x}`))
     .join('; ');
   const names = [...new Set(data.flatMap(({ name }) => (name ? [name as string] : [])))];
   const heading = title(layout) ?? 'untitled';
-  return [`Figure: ${heading}`, axes, names.join(', ')].filter(Boolean).join('. ');
+  return [localised(`Figure: ${heading}`), axes, names.join(', ')].filter(Boolean).join('. ');
 }
 
 /** Shows a PNG. `description` is its alt text. */

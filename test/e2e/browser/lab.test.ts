@@ -20,7 +20,8 @@ const changes: Record<string, (readonly [string, string])[]> = {
     smallNetwork,
     ['keys()], 227)', 'keys()], 63)'],
     ['24_000', '640'],
-    ['9_600', '640'],
+    ['6_400', '640'],
+    ['4_800', '640'],
     ['57_000', '55_200'],
   ],
   '04-training': [
@@ -34,7 +35,7 @@ const changes: Record<string, (readonly [string, string])[]> = {
   ],
   '06-inside': [smallNetwork],
   '07-further': [
-    ['slice(all, 0, 6000)', 'slice(all, 0, 640)'],
+    ['slice(all, 0, 4000)', 'slice(all, 0, 640)'],
     ['slice(all, 55_000, 57_000)', 'slice(all, 55_000, 55_200)'],
   ],
 };

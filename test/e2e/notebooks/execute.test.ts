@@ -1,6 +1,7 @@
 /** Notebooks that fail, and the stop button. (pages.test.ts runs notebooks that succeed.) */
 import fs from 'node:fs';
 import path from 'node:path';
+import { localised } from '../../../src/viz/index';
 import { command, python, root } from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
 
@@ -131,6 +132,30 @@ test('unknown options, profiles and notebooks are one-line errors', async () => 
   });
 });
 
+/** The titles, axes, legends and descriptions in the saved outputs of a notebook. */
+function shownTexts(name: string): string[] {
+  const file = path.join(root, 'notebooks', `${name}.ipynb`);
+  const outputs: { data?: Record<string, never> }[] = JSON.parse(
+    fs.readFileSync(file, 'utf8'),
+  ).cells.flatMap((cell: { outputs?: object[] }) => cell.outputs ?? []);
+  return outputs.flatMap(({ data = {} }) => {
+    const figure = data['application/vnd.plotly.v1+json'] as
+      | {
+          data: { name?: string }[];
+          layout: Record<string, { text?: string; title?: { text?: string } }>;
+        }
+      | undefined;
+    if (figure) {
+      const parts = Object.values(figure.layout);
+      const titles = parts.flatMap((part) => [part?.text, part?.title?.text]);
+      return [...titles, ...figure.data.map((trace) => trace.name)].filter(
+        (text) => text,
+      ) as string[];
+    }
+    return data['image/png'] || data['image/svg+xml'] ? [[data['text/plain']].flat().join('')] : [];
+  });
+}
+
 const NOTEBOOKS = [
   ...['00-start', '01-network', '02-data', '03-step'],
   ...['04-training', '05-prediction', '06-inside', '07-further'],
@@ -170,5 +195,16 @@ test.each(NOTEBOOKS)('%s: the Chinese notebook has the same cells and the same c
   expect(codeOf(chinese)).toEqual(codeOf(english));
   for (const cell of chinese.filter((each) => each.cell_type === 'markdown')) {
     expect(sourceOf(cell)).toMatch(/[\u4e00-\u9fff]/);
+  }
+});
+
+test.each(NOTEBOOKS)('%s: everything that is shown has a Chinese translation', (name) => {
+  process.env.FIGURE_LANGUAGE = 'zh';
+  try {
+    const english = shownTexts(name).filter((text) => /[a-z]{2}/.test(text));
+    expect(english.length).toBeGreaterThan(0);
+    expect(english.filter((text) => !/[\u4e00-\u9fff]/.test(localised(text)))).toEqual([]);
+  } finally {
+    delete process.env.FIGURE_LANGUAGE;
   }
 });

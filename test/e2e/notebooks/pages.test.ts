@@ -35,6 +35,33 @@ const fitsWidth = (page: Page) =>
 const style = (page: Page, selector: string, property: string) =>
   evaluate<string>(page, `getComputedStyle(document.querySelector('${selector}')).${property}`);
 
+/** Runs in the page: the texts whose contrast with their background is below 4.5 (WCAG AA). */
+const paleTexts = `() => {
+  const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
+  const luminance = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const paper = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = numbers(getComputedStyle(at).backgroundColor);
+      if (color.length === 3 || color[3] > 0.9) return color;
+    }
+    return [255, 255, 255];
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const pale = [];
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const text = walker.currentNode.textContent.trim();
+    if (!text || element.closest('script, style, svg, noscript') || !element.checkVisibility()) continue;
+    const [ink, back] = [numbers(getComputedStyle(element).color), paper(element)].map(luminance);
+    const contrast = (Math.max(ink, back) + 0.05) / (Math.min(ink, back) + 0.05);
+    if (contrast < 4.5) pale.push(contrast.toFixed(2) + ' ' + text.slice(0, 40));
+  }
+  return pale;
+}`;
+
 interface Notebook {
   cells: {
     source: string | string[];
@@ -52,6 +79,12 @@ beforeAll(async () => {
   const args = ['--output', output, '--save', ...names.map(saved)];
   const run = await command(['scripts/tutorial.mjs', ...args]);
   expect([run.code, run.stderr]).toEqual([0, '']);
+  // A notebook in a folder `zh` is in Chinese, and so are its figures and its page.
+  const chinese = path.join(temporary, 'zh', 'small.ipynb');
+  fs.mkdirSync(path.dirname(chinese));
+  fs.copyFileSync(fixture('small'), chinese);
+  const place = ['--output', path.join(output, 'zh')];
+  expect(await command(['scripts/tutorial.mjs', ...place, chinese])).toMatchObject({ code: 0 });
 }, 180_000);
 
 test('the cells print what they should, and nothing goes wrong', () => {
@@ -99,6 +132,30 @@ describeBrowser('pages', () => {
     await screenshot(page, 'page-desktop');
   });
 
+  test('a Chinese page has Chinese figures and words, and links to the English one and back', async () => {
+    const page = await open('zh/small');
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
+    expect(await page.locator('.contents summary').textContent()).toBe('目录');
+    expect(await page.locator('.figure .xtitle').first().textContent()).toBe('步数');
+    expect(await page.locator('.figure').getAttribute('aria-label')).toMatch(/^图/);
+    await page.click('.language');
+    expect(page.url()).toMatch(/pages\/small\.html$/);
+    expect(await page.locator('html').getAttribute('lang')).toBe('en');
+    await page.click('.language');
+    expect(page.url()).toMatch(/pages\/zh\/small\.html$/);
+  });
+
+  test.each(['light', 'dark'] as const)(
+    '%s: all text has a contrast of at least 4.5',
+    async (colorScheme) => {
+      for (const name of ['sections', 'small', 'index']) {
+        const page = await open(name, { ...DESKTOP, colorScheme });
+        const pale = await evaluate<string[]>(page, `(${paleTexts})()`);
+        expect(pale).toEqual([]);
+      }
+    },
+  );
+
   test('a page that is moved elsewhere still works', async () => {
     const alone = path.join(output, 'alone');
     fs.mkdirSync(alone, { recursive: true });
@@ -118,6 +175,8 @@ describeBrowser('pages', () => {
       expect(await links.isVisible()).toBe(true);
       expect(await fitsWidth(page)).toBe(true);
     }
+    const sideways = { ...PHONE, viewport: { width: 844, height: 390 } };
+    for (const name of names) expect(await fitsWidth(await open(name, sideways))).toBe(true);
     const page = await open('sections', PHONE);
     const scrolls = (selector: string) =>
       evaluate<boolean>(
@@ -227,7 +286,7 @@ describeBrowser('pages', () => {
     expect(decodeURIComponent(page.url())).toMatch(/sections\.html#A-figure-\(图\)$/);
   });
 
-  test('the index shows the results of training and links to the draw page', async () => {
+  test('the index shows the results of training and how to draw a digit', async () => {
     const file = path.join(output, 'summary.json');
     const before = fs.readFileSync(file, 'utf8');
     const train = { images: 20_000, epochs: 1, steps: 625, seconds: 95.3, precision: 'bfloat16' };
@@ -242,9 +301,12 @@ describeBrowser('pages', () => {
     const page = await open('index');
     const facts = await page.locator('.result').textContent();
     expect(facts).toMatch('97.88%accuracy on 10,000 test images');
-    expect(facts).toMatch('95 straining time: 1 epoch of 20,000 images, 625 steps in bfloat16');
+    expect(facts).toMatch('95 straining time: 1 × 20,000 images, 625 steps in bfloat16');
     await screenshot(page, 'index-result');
-    await page.click('.draw');
-    expect(await page.title()).toBe('Draw a digit: AlexNet on MNIST');
+    // A page opened as a file cannot load the network, so the link to the draw page gives way to the command.
+    expect(await page.locator('.draw').isVisible()).toBe(false);
+    expect(await page.locator('.draw-how').textContent()).toBe(
+      'To draw your own digit, run npm run draw.',
+    );
   });
 });
