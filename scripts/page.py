@@ -19,7 +19,7 @@ import nbformat
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import TypeScriptLexer
+from pygments.lexers import JavascriptLexer
 
 PLOTLY = "application/vnd.plotly.v1+json"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -76,7 +76,7 @@ class Notebook:
     def cell(self, cell):
         if cell.cell_type != "code":
             return self.text(cell.source)
-        code = highlight(cell.source, TypeScriptLexer(), HtmlFormatter(cssclass="code"))
+        code = highlight(cell.source, JavascriptLexer(), HtmlFormatter(cssclass="code"))
         outputs = "\n".join(self.output(output) for output in cell.outputs)
         return code + (f'<div class="outputs">\n{outputs}\n</div>' if outputs else "")
 

@@ -12,6 +12,8 @@
   /** @param {string} name */
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+  const TOP = { yref: 'container', y: 1, yanchor: 'top', pad: { t: 14 } };
+
   /** @param {Record<string, any>} layout */
   function layoutHere({ title, grid, width, legend, ...layout }) {
     const clear = 'rgba(0, 0, 0, 0)';
@@ -20,7 +22,7 @@
     /** @type {Record<string, any>} */
     const here = {
       ...layout,
-      title: { font: { size: narrow.matches ? 15 : 17 }, ...title },
+      title: { font: { size: narrow.matches ? 15 : 17 }, ...TOP, ...title },
       margin: narrow.matches ? { l: 56, r: 16, t: 56, b: 56 } : { l: 72, r: 32, t: 64, b: 64 },
       paper_bgcolor: clear,
       plot_bgcolor: clear,
@@ -40,11 +42,7 @@
     };
     if (grid) here.grid = grid;
     if (legend) here.legend = legend;
-    if (legend?.y < 0) {
-      // A legend below the plot goes to the very bottom, below the axis title.
-      here.legend = { ...legend, yref: 'container', y: 0, yanchor: 'bottom' };
-      here.margin.b += 28;
-    }
+    if (legend?.y > 1) here.margin.t += 24; // a legend between title and plot
     if (touch.matches) here.dragmode = false; // a finger on a figure scrolls the page
     if (!narrow.matches) return here;
     if (title?.text) here.title.text = title.text.replace(/(.{24,36}) (?=.{4})/g, '$1<br>');

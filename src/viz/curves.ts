@@ -46,11 +46,16 @@ export function lossComparison(
   return fanFigure(
     curves.map(({ name, losses }) => ({ name, runs: [losses] })),
     title,
+    'linear',
   );
 }
 
 /** Loss curves of several runs in each group, for example one for each seed: one colour and legend entry per group. */
-export function fanFigure(groups: { name: string; runs: number[][] }[], title: string): Figure {
+export function fanFigure(
+  groups: { name: string; runs: number[][] }[],
+  title: string,
+  lossAxis: 'log' | 'linear' = 'log',
+): Figure {
   const data = groups.flatMap(({ name, runs }, group) =>
     runs.map((losses, i) => {
       const [x, y] = thinned(smooth(losses));
@@ -60,18 +65,23 @@ export function fanFigure(groups: { name: string; runs: number[][] }[], title: s
     }),
   );
   const layout = { height: 420, ...LEGEND_ABOVE };
-  return figure(data, title, ['Step', 'Loss (cross-entropy), smoothed'], layout);
+  const axes: [string, string] = ['Step', 'Loss (cross-entropy), smoothed'];
+  return figure(data, title, axes, layout, {}, lossAxis === 'log' ? LOG_AXIS : {});
 }
+
+/** Ticks at 1, 2, 5, 10 …, written as in code: 1e-5. */
+const LOG_AXIS = { type: 'log', dtick: 'D2', exponentformat: 'e' };
 
 /** Curves through points, or with `mode: 'markers'` the points alone. */
 export function lineFigure(
   curves: { name: string; x: number[]; y: number[]; mode?: string }[],
   title: string,
   axes: [string, string],
-  xaxis: { type?: 'log' } = {},
+  xaxis: 'log' | 'linear' = 'linear',
 ): Figure {
   const data = curves.map((curve) => ({ type: 'scatter', mode: 'lines', ...curve }));
-  return figure(data, title, axes, { height: 380, ...LEGEND_ABOVE }, xaxis);
+  const layout = { height: 380, ...LEGEND_ABOVE };
+  return figure(data, title, axes, layout, xaxis === 'log' ? LOG_AXIS : {});
 }
 
 /** The most points in a curve: as many as a screen shows and a browser draws without delay. */

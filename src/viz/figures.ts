@@ -47,7 +47,10 @@ export function confusionFigure(confusion: number[][], title = 'Confusion matrix
     x: classes,
     y: classes,
     z: confusion.map((row, a) => row.map((count, p) => shadeOf(count, a, p))),
-    text: confusion.map((row) => row.map(String)),
+    // Plotly writes a text even where there is no cell.
+    text: confusion.map((row, a) =>
+      row.map((n, p) => (shadeOf(n, a, p) === null ? '' : String(n))),
+    ),
     texttemplate: '%{text}',
     hovertemplate: 'Actual %{y}, predicted %{x}: %{text} images<extra></extra>',
     colorscale: [

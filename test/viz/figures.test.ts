@@ -130,8 +130,8 @@ test('the confusion matrix: the diagonal by share of its class, mistakes compare
     [0.5, null],
   ]);
   expect(diagonal.text).toEqual([
-    ['6', '2'],
-    ['1', '0'],
+    ['6', ''],
+    ['', '0'],
   ]);
 });
 
