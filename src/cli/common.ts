@@ -32,11 +32,16 @@ export async function run(program: Command): Promise<void> {
 export function optionOf(name: string, setting: Setting<unknown>): Option {
   const flag = setting.flag ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   const { choices, isNumber } = setting.check;
-  const placeholder = choices ? '<name>' : isNumber ? '<n>' : '<dir>';
-  const option = new Option(`--${flag} ${placeholder}`, setting.help);
+  const placeholder = choices ? ' <name>' : isNumber ? ' <n>' : ' <dir>';
+  const option = new Option(
+    `--${flag}${setting.default === false ? '' : placeholder}`,
+    setting.help,
+  );
   if (choices) option.choices(choices);
   else if (isNumber) option.argParser(numberOf(setting.check as Check<number>));
-  return setting.default == null ? option : option.default(setting.default);
+  return setting.default == null || setting.default === false
+    ? option
+    : option.default(setting.default);
 }
 
 /** Returns a parser of numbers that pass `wanted`. */

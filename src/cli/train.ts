@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { positiveInteger, positiveNumber } from '../checks';
@@ -99,7 +100,8 @@ async function trainCommand(args: TrainArguments, program: Command): Promise<voi
     say(`Interrupted. Continue with: npm run train -- --resume --run ${args.run}`);
     process.exitCode = 130;
   } else {
-    say(`Written: ${args.run} (config.json, history.json, steps.json, model/)`);
+    const written = fs.readdirSync(args.run).filter((name) => !name.startsWith('.'));
+    say(`Written: ${args.run} (${written.join(', ')})`);
   }
   say(`weights sha256: ${weightsSha256(model)}`);
 }

@@ -1,8 +1,9 @@
 /** Run folders: what a training run writes to disk, and how it is stopped and resumed. */
 export { readCheckpoint } from './checkpoint';
+export { compareRuns, differences, type RunSummary, summaryOf } from './compare';
 export { interruptible } from './interrupt';
 export { checkMemory, trainingMemory } from './memory';
-export { interruption, type Run, readRun } from './run';
+export { bestEpoch, interruption, type Run, readRun } from './run';
 export { CHANGEABLE, RUN_SETTINGS, type RunSettings, type SettingName } from './settings';
 export { trainState, weightsSha256 } from './state';
 export { CHECKPOINT_MINUTES, type RunOptions, readUnfinished, trainRun } from './train-run';

@@ -1,11 +1,11 @@
 /**
  * A run folder: `config.json` (the settings), `history.json` (one record per epoch), `steps.json` (one record
- * per step), `model/`, and after an evaluation `test.json`. While training is unfinished, also `checkpoints/`. A new run
- * beside a finished one is in `next/`.
+ * per step), `model/`, and after an evaluation `test.json`; on request `best/` (a model) and `tensorboard/`. While
+ * training is unfinished, also `checkpoints/`. A new run beside a finished one is in `next/`.
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { boolean, listOf, objectOf, optional } from '../checks';
+import { boolean, listOf, number, objectOf, optional, positiveInteger } from '../checks';
 import { InputError } from '../errors';
 import { makeFolder, readJson, writeJson } from '../files';
 import { saveModel } from '../storage/index';
@@ -17,7 +17,7 @@ import {
   type StepRecord,
   stepRecord,
 } from '../train/index';
-import { type RunSettings, runSettings } from './settings';
+import { type RunSettings, settingsIn } from './settings';
 
 type RunConfig = RunSettings & { interrupted: boolean };
 
@@ -26,9 +26,11 @@ export interface Run {
   config: RunConfig;
   history: EpochRecord[];
   steps: StepRecord[];
+  /** The evaluation on the test set, if there has been one. */
+  test?: { images: number; accuracy: number };
 }
 
-const FILES = ['model', 'history.json', 'steps.json', 'config.json'];
+const FILES = ['best', 'tensorboard', 'model', 'history.json', 'steps.json', 'config.json'];
 
 export const nextFolder = (folder: string) => path.join(folder, 'next');
 /** Exists from the first to the last step of a run. */
@@ -45,6 +47,11 @@ export function replaceByNext(folder: string): void {
   const next = nextFolder(folder);
   if (!isFinished(next)) return;
   fs.rmSync(path.join(folder, 'test.json'), { force: true }); // the evaluation of the previous model
+  // What the earlier run had, and the new one has not.
+  const config = path.join(next, 'config.json');
+  const { keep, tensorboard } = settingsIn(config, readJson(config, objectOf({})));
+  if (keep === 'last') fs.rmSync(path.join(folder, 'best'), { recursive: true, force: true });
+  if (!tensorboard) fs.rmSync(path.join(folder, 'tensorboard'), { recursive: true, force: true });
   // config.json is last: if this is cut off, the next call completes it.
   for (const name of FILES.filter((name) => fs.existsSync(path.join(next, name)))) {
     fs.rmSync(path.join(folder, name), { recursive: true, force: true });
@@ -57,6 +64,12 @@ export function replaceByNext(folder: string): void {
 export function interruption(folder: string): string | undefined {
   if (!fs.existsSync(path.join(folder, 'config.json')) || isFinished(folder)) return undefined;
   return `${folder}: this run was interrupted, so its network is not fully trained. To finish it, run the training again (npm run train -- --resume --run ${folder})`;
+}
+
+/** The epoch with the lowest validation loss, or undefined without validation. */
+export function bestEpoch(epochs: readonly EpochRecord[]): EpochRecord | undefined {
+  const measured = epochs.filter(({ valLoss }) => valLoss !== null);
+  return measured.sort((a, b) => a.valLoss! - b.valLoss!)[0];
 }
 
 /** Creates `folder`. Throws InputError if it already holds a run, is a file, or cannot be written. */
@@ -95,13 +108,20 @@ export function readRun(folder: string): Run {
   const config = path.join(folder, 'config.json');
   if (!fs.existsSync(config)) {
     throw new InputError(
-      `${folder}: no run there yet. Run the notebook 04-training first (or 'npm run train -- --run ${folder}')`,
+      `${folder}: no run there yet. To make one: the notebook 04-training, or npm run train -- --run ${folder}`,
     );
   }
+  const test = path.join(folder, 'test.json');
   return {
     folder,
-    config: { ...readJson(config, runSettings), interrupted: !isFinished(folder) },
+    config: {
+      ...settingsIn(config, readJson(config, objectOf({}))),
+      interrupted: !isFinished(folder),
+    },
     history: readJson(path.join(folder, 'history.json'), listOf(epochRecord)),
     steps: readJson(path.join(folder, 'steps.json'), listOf(stepRecord)),
+    test: fs.existsSync(test)
+      ? readJson(test, objectOf({ images: positiveInteger, accuracy: number }))
+      : undefined,
   };
 }

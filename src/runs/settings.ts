@@ -1,5 +1,14 @@
 /** The settings of a run: those of training, of the data and of the model. */
-import { nullable, objectOf, oneOf, optional, positiveInteger, text, wholeNumber } from '../checks';
+import {
+  boolean,
+  nullable,
+  objectOf,
+  oneOf,
+  optional,
+  positiveInteger,
+  text,
+  wholeNumber,
+} from '../checks';
 import { InputError } from '../errors';
 import { INITIALISATIONS, type Initialisation } from '../model/index';
 import { type Settings, setting, type ValuesOf } from '../settings';
@@ -23,6 +32,20 @@ export const RUN_SETTINGS = {
     'initial weights',
     { default: 'pytorch', flag: 'init' },
   ),
+  keep: setting<'last' | 'best'>(
+    oneOf(['last', 'best']),
+    'best: also keep the weights of the epoch with the lowest validation loss, in best/',
+    { default: 'last', change: 'on request' },
+  ),
+  patience: setting<number | null>(
+    nullable(positiveInteger),
+    'stop early after this many epochs without a lower validation loss',
+    { default: null, change: 'on request' },
+  ),
+  tensorboard: setting(boolean, 'also write tensorboard/, for tensorboard --logdir', {
+    default: false,
+    change: 'freely',
+  }),
   dataFolder: setting(
     optional(nullable(text)),
     "a folder of IDX files, or torchvision's layout (default: the embedded MNIST)",
@@ -35,12 +58,24 @@ export type SettingName = keyof RunSettings;
 
 const NAMES = Object.keys(RUN_SETTINGS) as SettingName[];
 
-/** The form of the settings in JSON files. */
-export const runSettings = objectOf(
+const runSettings = objectOf(
   Object.fromEntries(NAMES.map((name) => [name, RUN_SETTINGS[name].check])) as {
     [K in SettingName]: (typeof RUN_SETTINGS)[K]['check'];
   },
 );
+
+/** The settings in a JSON file. Those that an older version did not have get their defaults. */
+export function settingsIn(file: string, stored: object): RunSettings {
+  const { inputSize, keep, patience, tensorboard } = RUN_SETTINGS;
+  const added = Object.entries({ inputSize, keep, patience, tensorboard }).map(([name, value]) => [
+    name,
+    value.default,
+  ]);
+  const all = { ...Object.fromEntries(added), ...stored };
+  const problem = runSettings.problem(all, 'settings');
+  if (problem) throw new InputError(`${file}: damaged: ${problem}`);
+  return all;
+}
 
 /** The settings that a resumed run may change with `--change`. */
 export const CHANGEABLE = NAMES.filter((name) => changeOf(name) === 'on request');

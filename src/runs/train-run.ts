@@ -9,6 +9,7 @@ import { hashOf, lockFolder, makeFolder, readJson, writeJson } from '../files';
 import { checkFits, inputSizeOf } from '../model/index';
 import type { ProgressListener } from '../progress';
 import { withDefaults } from '../settings';
+import { saveModel } from '../storage/index';
 import type { tf } from '../tf/index';
 import {
   continueTraining,
@@ -23,6 +24,7 @@ import { checkpointFiles, readCheckpoint, writeCheckpoint } from './checkpoint';
 import { interruptible } from './interrupt';
 import { checkMemory } from './memory';
 import {
+  bestEpoch,
   checkNewRun,
   isFinished,
   nextFolder,
@@ -34,10 +36,11 @@ import {
   checkChanges,
   RUN_SETTINGS,
   type RunSettings,
-  runSettings,
   type SettingName,
+  settingsIn,
 } from './settings';
 import { loadState, saveState, trainState } from './state';
+import { TensorBoardLog } from './tensorboard';
 
 /** How often a checkpoint is written by default. */
 export const CHECKPOINT_MINUTES = 5;
@@ -84,10 +87,7 @@ export function readUnfinished(folder: string): RunSettings | undefined {
     file,
     objectOf({ settings: objectOf({}), notes: optional(objectOf({})) }),
   );
-  const all = { inputSize: RUN_SETTINGS.inputSize.default, ...notes, ...settings };
-  const problem = runSettings.problem(all, 'settings');
-  if (problem) throw new InputError(`${file}: damaged: ${problem}`);
-  return all as RunSettings;
+  return settingsIn(file, { ...notes, ...settings });
 }
 
 /**
@@ -108,6 +108,9 @@ function placeToTrain(folder: string): string {
  *   run since the last one;
  * - at the end of each epoch except the last;
  * - when one of `signals` stops the run: SIGINT (Ctrl-C, Jupyter's stop button), and on the command line SIGTERM too.
+ *
+ * With `keep: 'best'`, `best/` has the weights of the epoch with the lowest validation loss; with `patience`, training
+ * stops when that epoch is long ago; with `tensorboard`, `tensorboard/` has what TensorBoard shows.
  *
  * After the last epoch none is written. `checkpoints/` is deleted, and `model/` in the run folder has the weights.
  * A finished run that is already in the folder is replaced only now.
@@ -134,6 +137,9 @@ export async function trainRun(
     }),
     initialisation: options.initialisation, // unknown if not given: the default may be wrong for this model
   };
+  if (!validation && (settings.keep === 'best' || settings.patience !== null)) {
+    throw new InputError('keep best and patience compare the validation loss: keep images for it');
+  }
   if (options.memoryCheck ?? true) checkMemory(model, settings.batchSize);
   if (resume === 'no') checkNewRun(folder);
   else makeFolder(folder);
@@ -147,6 +153,12 @@ export async function trainRun(
     restore(training, place, settings, dataSha256, options);
     writeJson(unfinishedFile(place), { settings });
     options.onStart?.();
+    const log = settings.tensorboard
+      ? new TensorBoardLog(path.join(place, 'tensorboard'), training)
+      : undefined;
+    const stopEarly = ({ epochs }: History) =>
+      settings.patience !== null &&
+      epochs.length - (bestEpoch(epochs)?.epoch ?? 0) >= settings.patience;
     const checkpoint = checkpointer(training, options, (step) =>
       writeCheckpoint(checkpointFolder(place), step, saveState(training, settings, dataSha256)),
     );
@@ -154,6 +166,7 @@ export async function trainRun(
       (signal) =>
         continueTraining(training, set, {
           signal,
+          stopEarly,
           validate: async () => {
             if (!validation) return undefined;
             const { batchSize, precision } = settings;
@@ -164,21 +177,31 @@ export async function trainRun(
             return undefined;
           },
           onStep: async () => {
+            log?.addStep(training);
             onProgress?.(stepProgress(training));
             await options.onStep?.(training);
             checkpoint(signal.aborted ? 'now' : 'if due');
           },
           onEpoch: async (record) => {
+            const { epochs, interrupted } = training.history;
+            const best = bestEpoch(epochs);
+            log?.addEpoch(record, model);
+            if (settings.keep === 'best' && best === record) {
+              await saveModel(model, path.join(place, 'best'));
+            }
             await writeRun(place, model, settings, training.history);
             await options.onEpoch?.(record, training);
-            const isOver = training.history.interrupted || training.epoch > settings.epochs;
-            if (!isOver) checkpoint('now');
+            const isOver = training.epoch > settings.epochs || stopEarly(training.history);
+            if (!interrupted && !isOver) checkpoint('now');
           },
         }),
       options.signals,
     );
     if (history.interrupted) options.say?.(stopMessage(training, folder, place));
     else removeCheckpoints(place);
+    if (!history.interrupted && training.epoch <= settings.epochs) {
+      options.say?.(`Stopped early: ${settings.patience} epochs without a lower validation loss`);
+    }
     replaceByNext(folder);
     return history;
   } catch (error) {

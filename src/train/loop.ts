@@ -15,6 +15,8 @@ export interface TrainCallbacks {
   onStep?: (training: Training) => void | Promise<void>;
   /** Called after each epoch and its validation, and awaited. */
   onEpoch?: (record: EpochRecord, training: Training) => void | Promise<void>;
+  /** Asked after each epoch: whether to end before the last one. */
+  stopEarly?: (history: History) => boolean;
   /** Stops training after the current step. */
   signal?: AbortSignal;
 }
@@ -43,14 +45,15 @@ export async function train(
 export async function continueTraining(
   training: Training,
   set: ImageSet,
-  { validate, onStep, onEpoch, signal }: TrainCallbacks = {},
+  { validate, onStep, onEpoch, stopEarly, signal }: TrainCallbacks = {},
 ): Promise<History> {
   const { model, optimizer, history, settings } = training;
   const { epochs, batchSize, accumulationSteps, learningRate, schedule, seed } = settings;
   checkFits(model, set);
   const steps = epochs * Math.ceil(Math.ceil(set.length / batchSize) / accumulationSteps);
 
-  while (training.epoch <= epochs && !signal?.aborted) {
+  let isOver = training.epoch > epochs;
+  while (!isOver && !signal?.aborted) {
     const batches = epochBatches(set.length, batchSize, { seed, epoch: training.epoch });
     training.batches = batches.length;
     while (training.batch < batches.length && !signal?.aborted) {
@@ -68,7 +71,8 @@ export async function continueTraining(
     const record = addEpoch(training, validation);
     if (!history.interrupted) nextEpoch(training);
     await onEpoch?.(record, training);
+    isOver = training.epoch > epochs || (!history.interrupted && (stopEarly?.(history) ?? false));
   }
-  history.interrupted = training.epoch <= epochs;
+  history.interrupted = !isOver;
   return history;
 }

@@ -20,7 +20,7 @@ export {
   probabilitiesFigure,
   sharesFigure,
 } from './figures';
-export { percent } from './format';
+export { percent, plainTable } from './format';
 export {
   featureGrid,
   type GridOptions,

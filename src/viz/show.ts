@@ -9,7 +9,7 @@ import type { Progress, ProgressListener } from '../progress';
 import type { EpochRecord } from '../train/index';
 import { barsDrawing, type Drawing } from './drawings';
 import type { Figure } from './figure';
-import { escapeHtml, percent } from './format';
+import { escapeHtml, percent, plainTable } from './format';
 import { localised, localisedFigure } from './language';
 import { figureSvg } from './picture';
 import { progressLine } from './progress';
@@ -146,11 +146,4 @@ export function send(
 
 function text(value: string | number): string {
   return typeof value === 'number' ? value.toLocaleString('en-US') : value;
-}
-
-function plainTable(rows: string[][]): string {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows
-    .map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  '))
-    .join('\n');
 }

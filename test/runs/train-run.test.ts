@@ -4,18 +4,22 @@ import { slice } from '../../src/data/index';
 import { alexnet, type LayerSpec } from '../../src/model/index';
 import {
   checkMemory,
+  compareRuns,
   interruption,
   type RunOptions,
   readCheckpoint,
   readRun,
   readUnfinished,
+  summaryOf,
   trainingMemory,
   trainRun,
   trainState,
   weightsSha256,
 } from '../../src/runs/index';
+import { loadModel } from '../../src/storage/index';
 import type { Precision } from '../../src/tf/index';
 import type { History } from '../../src/train/index';
+import { python } from '../support/command';
 import { temporaryFolder } from '../support/idx';
 import { barSet } from '../support/sets';
 import { expectNoLeak } from '../support/tensors';
@@ -119,7 +123,7 @@ test('a finished run is kept until the next one in its folder has finished', asy
   const folder = newFolder();
   await session(folder, base);
   const test = path.join(folder, 'test.json');
-  fs.writeFileSync(test, '{}');
+  fs.writeFileSync(test, '{"images": 20, "accuracy": 0.9}');
   const contents = () =>
     ['model/weights.bin', 'history.json', 'config.json', 'test.json'].map((name) =>
       fs.readFileSync(path.join(folder, name), 'latin1'),
@@ -161,6 +165,114 @@ test('a run that was stopped, or killed between two epochs, is called interrupte
   expect(interruption(folder)).toMatch(/was interrupted, .* --resume --run/);
   await session(folder, base);
   expect(interruption(folder)).toBeUndefined();
+});
+
+describe('keep best and patience', () => {
+  // Rate 0.02 is too high: the validation loss rises again.
+  const options: RunOptions = {
+    ...base,
+    ...{ epochs: 12, learningRate: 0.02, schedule: 'constant', keep: 'best', patience: 2 },
+  };
+
+  test('training stops early; best/ has the weights of the best epoch; a resumed run does the same', async () => {
+    const folder = newFolder();
+    const lines: string[] = [];
+    const whole = (await session(folder, { ...options, say: (line) => lines.push(line) }))!;
+    const losses = whole.history.epochs.map(({ valLoss }) => valLoss!);
+    const best = losses.indexOf(Math.min(...losses)) + 1;
+    expect(losses.length).toBe(best + 2);
+    expect(losses.length).toBeLessThan(12);
+    expect(lines).toEqual(['Stopped early: 2 epochs without a lower validation loss']);
+    expect(readRun(folder).config.interrupted).toBe(false);
+    const shorter = (await session(newFolder(), { ...options, epochs: best, patience: null }))!;
+    const kept = await loadModel(path.join(folder, 'best'));
+    expect(weightsSha256(kept)).toBe(shorter.hash);
+    kept.dispose();
+
+    const resumed = newFolder();
+    let ended: Awaited<ReturnType<typeof session>>;
+    for (let tries = 0; !ended && tries < 40; tries++) {
+      ended = await session(resumed, { ...options, checkpointSteps: 2 }, 4);
+    }
+    expect(ended!.hash).toBe(whole.hash);
+    expect(timeless(ended!.history)).toEqual(timeless(whole.history));
+    const weights = (run: string) => fs.readFileSync(path.join(run, 'best/weights.bin'));
+    expect(weights(resumed).equals(weights(folder))).toBe(true);
+
+    // The next run in the folder does not keep the best: it leaves none of another run's.
+    await session(folder, { ...base, epochs: 1 });
+    expect(fs.existsSync(path.join(folder, 'best'))).toBe(false);
+  });
+
+  test('both need images for validation', async () => {
+    for (const asked of [{ keep: 'best' }, { patience: 1 }] as const) {
+      const folder = newFolder();
+      await expect(session(folder, { ...base, ...asked, validation: undefined })).rejects.toThrow(
+        'compare the validation loss: keep images for it',
+      );
+      expect(fs.existsSync(folder)).toBe(false);
+    }
+  });
+});
+
+test("TensorBoard's own reader finds every step of a killed and resumed run once", async () => {
+  const folder = newFolder();
+  const options = { ...base, tensorboard: true };
+  for (let tries = 0; tries < 3; tries++) {
+    await session(folder, { ...options, checkpointSteps: 2 }, 2 + tries);
+  }
+  const { history } = (await session(folder, options))!;
+  const reader = path.join(__dirname, '../support/read_tensorboard.py');
+  const { stdout, stderr, code } = await python(reader, path.join(folder, 'tensorboard'));
+  expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+  const float = (value: number | null) => Math.fround(value!);
+  const { train, validation: measured } = JSON.parse(stdout);
+  expect(train.scalars).toEqual({
+    loss: history.steps.map(({ step, loss }) => [step, float(loss)]),
+    accuracy: history.steps.map(({ step, accuracy }) => [step, float(accuracy)]),
+    'learning rate': history.steps.map(({ step, learningRate }) => [step, float(learningRate)]),
+  });
+  expect(measured.scalars).toEqual({
+    loss: history.epochs.map(({ steps, valLoss }) => [steps, float(valLoss)]),
+    accuracy: history.epochs.map(({ steps, valAccuracy }) => [steps, float(valAccuracy)]),
+  });
+  expect(Object.keys(train.histograms)).toEqual([
+    ...['conv1/kernel', 'conv1/bias', 'fc/kernel', 'fc/bias'],
+  ]);
+  const model = await loadModel(path.join(folder, 'model'));
+  const kernel = model.getLayer('conv1').getWeights()[0];
+  const values = [...kernel.dataSync()];
+  const last = train.histograms['conv1/kernel'].at(-1);
+  expect(last.step).toBe(9);
+  expect(last.num).toBe(200);
+  expect([last.min, last.max]).toEqual([Math.min(...values), Math.max(...values)]);
+  expect(last.sum).toBeCloseTo(values.reduce((sum, value) => sum + value, 0));
+  expect(last.sum_squares).toBeCloseTo(values.reduce((sum, value) => sum + value ** 2, 0));
+  const counts: number[] = last.bucket;
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(200);
+  last.bucket_limit.forEach((limit: number, i: number) => {
+    const upTo = counts.slice(0, i + 1).reduce((sum, count) => sum + count, 0);
+    expect(Math.abs(values.filter((value) => value <= limit).length - upTo)).toBeLessThan(2);
+  });
+  model.dispose();
+}, 60_000);
+
+test('compareRuns shows the settings in which runs differ, and their results', async () => {
+  const [first, second] = [newFolder(), newFolder()];
+  await session(first, base);
+  await session(second, { ...base, epochs: 1, learningRate: 1e-3 });
+  fs.writeFileSync(path.join(second, 'test.json'), '{"images": 100, "accuracy": 0.9}');
+  const runs = [first, second].map(readRun);
+  const rows = compareRuns(runs);
+  expect(rows.slice(0, 4)).toEqual([
+    ['epochs', '3', '1'],
+    ['learningRate', '0.005', '0.001'],
+    ['Epochs', '3', '1'],
+    ['Steps', '9', '3'],
+  ]);
+  expect(rows.at(-2)).toEqual(['Test accuracy', '–', '90.00%']);
+  expect(rows.at(-1)).toEqual(['95% confidence', '–', '82.56% to 94.48%']); // Wilson: (0.9 + z²/200 ± …) / (1 + z²/100)
+  expect(summaryOf(runs[0])).toMatchObject({ epochs: 3, interrupted: false, testAccuracy: null });
 });
 
 test('changed settings are refused by name, unless they are listed in `changes`', async () => {

@@ -110,8 +110,32 @@ test('predict reads the digits in files, prints bars, draws the steps and accept
   expect((await Jimp.read(place('steps.png'))).width).toBe(8 * 178 - 10);
 }, 120_000);
 
+test('compare prints a table or JSON, and draws the curves', async () => {
+  const full = 'docs/results/full-run';
+  const picture = place('losses.svg');
+  const [text, asJson, missing, notSvg] = await inParallel(
+    [
+      [run, full, '--picture', picture],
+      [run, full, '--json'],
+      [run, place('none')],
+      [run, '--picture', 'a.png'],
+    ],
+    (args) => cli('compare', ...args),
+  );
+  expect(text.stderr).toBe('');
+  expect(text.stdout).toMatch(/^batchSize +10 +128$/m);
+  expect(text.stdout).toMatch(/^Epochs +2 +5$/m);
+  expect(text.stdout).toMatch(/^Test accuracy +– +99\.62%$/m);
+  expect(fs.readFileSync(picture, 'utf8')).toMatch(/^<svg /);
+  const [mine, stored] = JSON.parse(asJson.stdout);
+  expect(mine).toMatchObject({ folder: run, epochs: 2, settings: { learningRate: 0.001 } });
+  expect(stored).toMatchObject({ testAccuracy: 0.9962, settings: { trainImages: 60000 } });
+  expectOneLineError(missing, /none: no run there yet\. To make one: .* npm run train -- --run/);
+  expectOneLineError(notSvg, /--picture a\.png: want a name that ends in \.svg/);
+}, 60_000);
+
 test('--help', async () => {
-  const names = ['train', 'evaluate', 'predict', 'export', 'draw'];
+  const names = ['train', 'evaluate', 'compare', 'predict', 'export', 'draw'];
   const results = await inParallel(names, (name) => cli(name, '--help'));
   results.forEach(({ code, stdout }, i) => {
     expect([code, stdout]).toEqual([0, expect.stringContaining(`Usage: npm run ${names[i]} -- `)]);
