@@ -1,5 +1,7 @@
 /** Comparison with PyTorch's numbers, in sections for the report and the tests. */
+
 export { accumulationSection } from './accumulation';
+export { explanationSection } from './explanations';
 export { absolute, fingerprint, relative, seedValues } from './fingerprint';
 export { networkSections } from './network';
 export { preprocessingSection } from './preprocessing';

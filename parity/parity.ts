@@ -10,6 +10,7 @@ import { backend } from '../src/tf/index';
 import {
   accumulationSection,
   dropoutSection,
+  explanationSection,
   type Golden,
   initialisationSection,
   isWithin,
@@ -36,6 +37,7 @@ function compare(args: Arguments): void {
   const sections = [
     preprocessingSection(golden),
     ...networkSections(golden),
+    explanationSection(golden),
     trainingSection(golden),
     accumulationSection(golden),
     initialisationSection(golden),

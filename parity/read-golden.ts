@@ -45,6 +45,13 @@ export interface Golden {
     loss: Rounded<{ value: number }>;
     gradients: Record<string, Rounded<Fingerprint>>;
   };
+  explanations: {
+    /** Index of the test image. */
+    digit: number;
+    /** The heat map of each layer. */
+    gradCam: Record<string, Rounded<Fingerprint>>;
+    occlusion: Rounded<{ values: number[] }>;
+  };
   curve: Rounded<ReducedNetwork & { batchSize: number; losses: number[] }>;
   accumulation: ReducedNetwork & {
     steps: number;

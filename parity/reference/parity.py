@@ -141,6 +141,54 @@ def network():
     }
 
 
+def grad_cam(model, x, layer):
+    """Grad-CAM of the predicted class for one image (Selvaraju et al. 2017): [height, width]."""
+    half, place = LAYERS[layer]
+    network = nn.Sequential(*model.features, nn.Flatten(1), *model.classifier)
+    maps = network[: place + 1](x).detach().requires_grad_()
+    logits = network[place + 1 :](maps)
+    logits[0, logits[0].argmax()].backward()
+    weights = maps.grad.mean((2, 3), keepdim=True)
+    return F.relu((weights * maps).sum(1)).detach()
+
+
+def occlusion(model, digit, dtype, size=7, stride=3):
+    """How much the probability of the predicted class falls under a black square, at each of its positions."""
+    pixels, _ = mnist("t10k")
+    images = [np.frombuffer(pixels[digit * 784 : (digit + 1) * 784], np.uint8).reshape(28, 28)]
+    for top in range(0, 28 - size + 1, stride):
+        for left in range(0, 28 - size + 1, stride):
+            images.append(images[0].copy())
+            images[-1][top : top + size, left : left + size] = 0
+    large = [np.asarray(Image.fromarray(each).resize((227, 227), Image.Resampling.BILINEAR)) for each in images]
+    with torch.no_grad():
+        probabilities = torch.softmax(model(normalised(torch.from_numpy(np.stack(large))[:, None]).to(dtype)), 1)
+    whole, covered = probabilities[0], probabilities[1:]
+    return whole.max() - covered[:, whole.argmax()]
+
+
+def explanations(digit=DIGITS[0], layers=("conv2", "conv5")):
+    """Which part of a digit the whole network looks at."""
+
+    def run(dtype):
+        model = seeded(dtype)
+        x, _ = batch("t10k", [digit], 227, dtype)
+        return {layer: grad_cam(model, x, layer) for layer in layers}, occlusion(model, digit, dtype)
+
+    (maps, falls), (exact_maps, exact_falls) = run(torch.float32), run(torch.float64)
+    return {
+        "digit": digit,
+        "gradCam": {
+            layer: {**fingerprint(values), "rounding": relative(fingerprint(values), fingerprint(exact_maps[layer]))}
+            for layer, values in maps.items()
+        },
+        "occlusion": {
+            "values": shortest(falls.tolist()),
+            "rounding": (falls - exact_falls).abs().max().item(),
+        },
+    }
+
+
 class Run:
     """A training run of the reduced network on the training images in their order."""
 
@@ -284,6 +332,7 @@ def farthest(a, b):
 
 golden = {
     "network": network(),
+    "explanations": explanations(),
     "curve": curve(),
     "accumulation": accumulation(),
     "initialisation": initialisation(),

@@ -3,6 +3,7 @@ import {
   absolute,
   accumulationSection,
   dropoutSection,
+  explanationSection,
   fingerprint,
   initialisationSection,
   isWithin,
@@ -35,6 +36,8 @@ test('every layer forward and every parameter backward', async () => {
   // Weights, 11 layers, 2 of softmax, loss; 16 gradients.
   await expectWithin(() => networkSections(golden), 15 + 16);
 });
+
+test('Grad-CAM and occlusion', () => expectWithin(() => [explanationSection(golden)], 3));
 
 test('both optimizers and a loss curve', () => expectWithin(() => [trainingSection(golden)], 3));
 
@@ -83,6 +86,9 @@ describe('the comparison itself', () => {
 
 test("PyTorch's numbers come from a network that computes and learns", () => {
   const { layers, gradients, loss } = golden.network;
+  const { gradCam, occlusion } = golden.explanations;
+  for (const { max, norm } of Object.values(gradCam)) expect(norm / max).toBeGreaterThan(3);
+  expect(Math.max(...occlusion.values)).toBeGreaterThan(0.1);
   for (const { max } of [...Object.values(layers), ...Object.values(gradients)]) {
     expect(max).toBeGreaterThan(0.01);
   }
