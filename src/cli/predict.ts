@@ -1,3 +1,4 @@
+import { doubtOf } from '../doubt';
 import { replaceFile } from '../files';
 import type { DigitStep } from '../image/index';
 import { predictImage, readDigit } from '../predict/index';
@@ -43,6 +44,8 @@ async function predictCommand(
     console.log(
       `${file}: ${prediction} (${percent(probabilities[prediction])}; next ${second.label}, ${percent(second.probability)})`,
     );
+    const doubt = doubtOf(probabilities);
+    if (doubt) console.log(`  ${doubt}.`);
     probabilities.forEach((probability, label) => {
       console.log(`  ${label} ${bar(probability, 24)} ${percent(probability, 1).padStart(6)}`);
     });

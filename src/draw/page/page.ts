@@ -1,6 +1,7 @@
 /** The page: takes the drawing through the steps of `npm run predict`, and shows what the worker predicts. */
+import { doubtOf } from '../../doubt';
 import { messageOf } from '../../errors';
-import { type DigitStep, digitSteps } from '../../image/index';
+import { digitSteps, type GreyImage } from '../../image/index';
 import { Paper } from './paper';
 import type { Message, Question } from './worker';
 
@@ -76,7 +77,9 @@ function receive(message: Message): void {
   } else if (message.kind === 'answer') {
     const milliseconds = Math.round(message.milliseconds);
     get('status').textContent = `${status} This prediction took ${milliseconds} ms.`;
-    if (message.id === asked) showAnswer(message.probabilities);
+    if (message.id !== asked) return;
+    showAnswer(message.probabilities);
+    showMaps(message.maps);
   } else if (message.kind === 'missing') {
     worker = undefined;
     notice(
@@ -119,7 +122,6 @@ function changed(): void {
   wait();
   if (paper.isEmpty) {
     showNothing(PROMPT);
-    showSteps([]);
     return;
   }
   says.textContent = 'Thinking …';
@@ -127,21 +129,20 @@ function changed(): void {
 }
 
 function read(): void {
-  let steps: DigitStep[];
+  let input: GreyImage;
   try {
-    steps = digitSteps(paper.bitmap());
+    input = digitSteps(paper.bitmap()).pop()!;
   } catch (error) {
     const why = messageOf(error).replace(/^no digit found: /, '');
-    showSteps([]);
     showNothing(`I cannot find a digit: ${why}. Try again, large and clear.`);
     return;
   }
-  showSteps(steps);
+  showInput(input);
   if (!worker) {
-    showNothing('Here are the steps. A prediction needs a network.');
+    says.textContent = 'A prediction needs a network.';
     return;
   }
-  const { pixels, width, height } = steps[steps.length - 1];
+  const { pixels, width, height } = input;
   worker.postMessage({ id: asked, pixels, width, height } satisfies Question);
 }
 
@@ -150,13 +151,19 @@ function showNothing(text: string): void {
   digit.classList.add('quiet');
   says.textContent = text;
   showBars();
+  get('inside').hidden = true;
 }
 
 function showAnswer(probabilities: number[]): void {
   const best = probabilities.indexOf(Math.max(...probabilities));
   digit.textContent = String(best);
   digit.classList.remove('quiet');
-  says.textContent = `I see ${best === 8 ? 'an' : 'a'} ${best}, ${percent(probabilities[best])} sure.`;
+  const share = percent(probabilities[best]);
+  const name = `${best === 8 ? 'an' : 'a'} ${best}`;
+  const doubt = doubtOf(probabilities);
+  says.textContent = doubt
+    ? `${doubt}. Perhaps ${name} (${share}).`
+    : `I see ${name}, ${share} sure.`;
   showBars(probabilities, best);
 }
 
@@ -176,24 +183,27 @@ function showBars(probabilities?: number[], best?: number): void {
   bars.classList.toggle('filled', probabilities !== undefined);
 }
 
-function showSteps(steps: DigitStep[]): void {
-  get('steps').hidden = steps.length === 0;
-  get('pictures').replaceChildren(...steps.map(figureOf));
+/** Shows what the network gets. */
+function showInput(input: GreyImage): void {
+  get('inside').hidden = false;
+  get('input').replaceChildren(
+    pictureOf(input, `The drawing as ${input.width}×${input.height} pixels`),
+  );
+  get('maps').replaceChildren();
 }
 
-/** A step as a picture with a caption, like `stepsGrid`. */
-function figureOf({ name, pixels, width, height }: DigitStep): HTMLElement {
+/** Shows what the first convolution finds in it. */
+function showMaps(maps: GreyImage[]): void {
+  get('maps').replaceChildren(...maps.map((map, i) => pictureOf(map, `Feature map ${i + 1}`)));
+}
+
+function pictureOf({ pixels, width, height }: GreyImage, description: string): HTMLElement {
   const picture = element('canvas', { width, height });
   picture.setAttribute('role', 'img');
-  picture.setAttribute('aria-label', name);
-  // The longer side fills the cell. The pixels of small pictures stay visible.
-  const longer = Math.max(width, height);
-  picture.style.width = `${(100 * width) / longer}%`;
-  picture.classList.toggle('pixels', longer < 100);
+  picture.setAttribute('aria-label', description);
   const image = new ImageData(width, height);
   image.data.fill(255);
   for (let i = 0; i < pixels.length; i++) image.data.fill(pixels[i], 4 * i, 4 * i + 3);
   picture.getContext('2d')!.putImageData(image, 0, 0);
-  const caption = `${name}, ${width}×${height}`;
-  return element('figure', {}, element('div', {}, picture), element('figcaption', {}, caption));
+  return picture;
 }

@@ -1,7 +1,7 @@
 /** Runs the network in its own thread: on the CPU a prediction takes a second, which must not block the pen. */
 import type * as tfjs from '@tensorflow/tfjs';
 import { messageOf } from '../../errors';
-import { inputValues } from '../../image/index';
+import { type GreyImage, inputValues } from '../../image/index';
 
 /** To the worker: a grey picture, light strokes on black, like the last of `digitSteps`. */
 export interface Question {
@@ -16,12 +16,21 @@ export type Message =
   | { kind: 'loading'; share: number }
   | { kind: 'missing' }
   | { kind: 'ready'; backend: string; inputSize: number }
-  | { kind: 'answer'; id: number; probabilities: number[]; milliseconds: number }
+  | {
+      kind: 'answer';
+      id: number;
+      probabilities: number[];
+      /** The strongest feature maps of the first convolution. Empty if there is none. */
+      maps: GreyImage[];
+      milliseconds: number;
+    }
   | { kind: 'failed'; why: string };
 
 declare const tf: typeof tfjs;
 declare function importScripts(url: string): void;
 
+/** How many feature maps the page shows. */
+const MAPS = 12;
 const MODEL = 'model/model.json';
 /** Graphics cards emulated on the CPU. They are slower than tfjs's own CPU backend. */
 const EMULATED = /SwiftShader|llvmpipe|softpipe|software|Basic Render/i;
@@ -96,11 +105,42 @@ async function answer(
 ): Promise<Message> {
   const started = performance.now();
   const size = model.inputs[0].shape[1] as number;
-  const probabilities = tf.tidy(() => {
+  const convolution = model.layers.find((layer) => layer.getClassName() === 'Conv2D');
+  const outputs = [model.outputs[0], ...(convolution ? [convolution.output] : [])];
+  const [probabilities, found] = tf.tidy(() => {
     const input = tf.tensor4d(inputValues(pixels, height, width, size), [1, size, size, 1]);
-    return tf.softmax(model.predict(input) as tfjs.Tensor2D);
+    const inside = tf.model({ inputs: model.inputs, outputs: outputs as tfjs.SymbolicTensor[] });
+    const [logits, ...maps] = [inside.predict(input)].flat();
+    return [
+      tf.softmax(logits as tfjs.Tensor2D),
+      ...maps.map((map) => map.squeeze<tfjs.Tensor3D>([0])),
+    ];
   });
   const values = Array.from(await probabilities.data());
-  probabilities.dispose();
-  return { kind: 'answer', id, probabilities: values, milliseconds: performance.now() - started };
+  const maps = found ? strongest(await found.data(), found.shape as [number, number, number]) : [];
+  tf.dispose([probabilities, found]);
+  return {
+    ...{ kind: 'answer', id, maps, probabilities: values },
+    milliseconds: performance.now() - started,
+  };
+}
+
+/** The channels of [height, width, channels] with the largest mean, each as a picture from black to white. */
+function strongest(values: ArrayLike<number>, [height, width, channels]: number[]): GreyImage[] {
+  const maps = Array.from({ length: channels }, (_, channel) => {
+    const map = Float32Array.from(
+      { length: height * width },
+      (_, i) => values[i * channels + channel],
+    );
+    return { map, sum: map.reduce((a, b) => a + b) };
+  });
+  maps.sort((a, b) => b.sum - a.sum);
+  return maps.slice(0, MAPS).map(({ map }) => {
+    const [min, max] = [Math.min(...map), Math.max(...map)];
+    return {
+      width,
+      height,
+      pixels: Uint8Array.from(map, (value) => (255 * (value - min)) / (max - min || 1)),
+    };
+  });
 }

@@ -35,17 +35,28 @@ let model: tf.LayersModel;
 
 const place = (name: string) => path.join(temporary, name);
 
-/** Draws a 7 in one stroke. */
-async function drawSeven(page: Page): Promise<void> {
+type Line = [x: number, y: number][];
+
+/** Draws strokes. Places are shares of the canvas. */
+async function drawLines(page: Page, lines: Line[]): Promise<void> {
   const paper = (await page.locator('#paper').boundingBox())!;
-  const at = (x: number, y: number) =>
-    [paper.x + x * paper.width, paper.y + y * paper.height] as const;
-  await page.mouse.move(...at(0.3, 0.25));
-  await page.mouse.down();
-  await page.mouse.move(...at(0.7, 0.25), { steps: 8 });
-  await page.mouse.move(...at(0.45, 0.8), { steps: 8 });
-  await page.mouse.up();
+  for (const line of lines) {
+    const points = line.map(([x, y]) => [paper.x + x * paper.width, paper.y + y * paper.height]);
+    await page.mouse.move(points[0][0], points[0][1]);
+    await page.mouse.down();
+    for (const [x, y] of points.slice(1)) await page.mouse.move(x, y, { steps: 8 });
+    await page.mouse.up();
+  }
 }
+
+const drawSeven = (page: Page) =>
+  drawLines(page, [
+    [
+      [0.3, 0.25],
+      [0.7, 0.25],
+      [0.45, 0.8],
+    ],
+  ]);
 
 /** The unrounded probabilities behind the bars. Empty without a prediction. */
 const shares = (page: Page) =>
@@ -53,13 +64,11 @@ const shares = (page: Page) =>
     .locator('#bars.filled progress')
     .evaluateAll((bars) => bars.map((bar) => (bar as unknown as { value: number }).value));
 
-/** The picture of the last step on the page. */
-async function lastStep(
-  page: Page,
-): Promise<{ pixels: Uint8Array; width: number; height: number }> {
+/** The picture of the input on the page. */
+async function inputOf(page: Page): Promise<{ pixels: Uint8Array; width: number; height: number }> {
   // A string, because the tests are compiled without the browser's types.
   const values = (await page.evaluate(`(() => {
-    const canvas = [...document.querySelectorAll('#pictures canvas')].at(-1);
+    const canvas = document.querySelector('#input canvas');
     const { width, height } = canvas;
     return [width, height, ...canvas.getContext('2d').getImageData(0, 0, width, height).data];
   })()`)) as number[];
@@ -99,21 +108,35 @@ describeBrowser('the draw page', () => {
     const found = await shares(page);
     expect(found.length).toBe(10);
     expect(found.reduce((a, b) => a + b)).toBeCloseTo(1, 4);
-    const image = await lastStep(page);
+    const image = await inputOf(page);
     expect([image.width, image.height]).toEqual([28, 28]);
     expect(maxDifference(found, predictImage(model, image).probabilities)).toBeLessThan(1e-3);
-    expect(await page.locator('#pictures figcaption').allTextContents()).toEqual([
-      'Grey, 480×480',
-      'Light on dark, 480×480',
-      'Even light, 480×480',
-      'Ink, 480×480',
-      expect.stringMatching(/^Crop, /),
-      expect.stringMatching(/^Stroke width, /),
-      expect.stringMatching(/^20×20 box, /),
-      'Centre of mass, 28×28',
-    ]);
+    expect(await page.locator('#maps canvas').count()).toBe(12);
     expect(await page.textContent('#digit')).toBe('7');
     await screenshot(page, 'draw');
+
+    // A grid of lines is no digit.
+    await page.click('#clear');
+    await drawLines(page, [
+      [
+        [0.2, 0.2],
+        [0.8, 0.8],
+      ],
+      [
+        [0.8, 0.2],
+        [0.2, 0.8],
+      ],
+      [
+        [0.5, 0.1],
+        [0.5, 0.9],
+      ],
+      [
+        [0.1, 0.5],
+        [0.9, 0.5],
+      ],
+    ]);
+    await page.waitForSelector('text=/I am not sure.* Perhaps an? \\d \\(\\d+\\.\\d%\\)/');
+    await screenshot(page, 'draw-no-digit');
 
     // No prediction without a drawing, not even if undo comes before the answer.
     await page.click('#clear');
@@ -123,7 +146,7 @@ describeBrowser('the draw page', () => {
     await page.waitForTimeout(1000);
     expect(await shares(page)).toEqual([]);
     expect(await page.textContent('#digit')).toBe('?');
-    expect(await page.locator('#steps').isVisible()).toBe(false);
+    expect(await page.locator('#inside').isVisible()).toBe(false);
 
     expect(requests.filter((url) => !url.startsWith(site.url) && !url.startsWith('data:'))).toEqual(
       [],
@@ -137,14 +160,11 @@ describeBrowser('the draw page', () => {
     await page.setInputFiles('#file', path.join(root, 'samples', '0-28x28.png'));
     await page.waitForSelector('#bars.filled');
     // Already in MNIST's form: the browser passes on the bytes of the file.
-    expect(await page.locator('#pictures figcaption').allTextContents()).toEqual([
-      'MNIST form, 28×28',
-    ]);
-    const { probabilities } = predictImage(model, await lastStep(page));
+    const { probabilities } = predictImage(model, await inputOf(page));
     expect(maxDifference(await shares(page), probabilities)).toBeLessThan(1e-3);
     await page.setInputFiles('#file', path.join(root, 'samples', '3-photo.jpg'));
-    await page.waitForSelector('text=Centre of mass, 28×28');
-    await page.waitForSelector('#bars.filled');
+    await page.waitForSelector('text=Thinking');
+    await page.waitForSelector('text=/^I (see|am not sure)/');
     await screenshot(page, 'draw-phone');
 
     await page.setInputFiles('#file', path.join(root, 'package.json'));
@@ -154,18 +174,23 @@ describeBrowser('the draw page', () => {
     await page.mouse.click(paper.x + 30, paper.y + 1);
     await page.waitForSelector('text=/I cannot find a digit: .*Try again/');
     expect(await shares(page)).toEqual([]);
-    // The page is not wider than the phone.
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(phone.width);
+    // The page is not wider than the phone. Held sideways, the canvas fits the screen.
+    const width = () => page.evaluate('document.documentElement.scrollWidth');
+    expect(await width()).toBe(phone.width);
+    await page.setViewportSize({ width: phone.height, height: phone.width });
+    expect(await width()).toBe(phone.height);
+    expect((await page.locator('#paper').boundingBox())!.height).toBeLessThan(phone.width);
+    await screenshot(page, 'draw-landscape');
     expect(errors).toEqual([]);
   }, 120_000);
 
-  test('without a model it explains how to get one, and shows the steps', async () => {
+  test('without a model it explains how to get one, and shows the input', async () => {
     const { page, errors } = await openPage(browser, { viewport: phone });
     await page.goto(`${empty.url}draw/`);
     await page.waitForSelector('text=/There is no trained network yet/');
     expect(await page.textContent('#notice')).toMatch(/npm run tutorial.*notebook 4.*--model/);
     await drawSeven(page);
-    await page.waitForSelector('text=Centre of mass, 28×28');
+    await page.waitForSelector('#input canvas');
     expect(await shares(page)).toEqual([]);
     await screenshot(page, 'draw-no-model');
     expect(errors).toEqual([]);
