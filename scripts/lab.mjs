@@ -1,16 +1,26 @@
 // npm run lab [-- JUPYTERLAB OPTIONS]: opens the notebooks in JupyterLab, on this machine only, with a token.
 import { fail } from './command.mjs';
-import { pythonEnvironment, root } from './environment.mjs';
+import { pythonEnvironment } from './environment.mjs';
 import { launch } from './launch.mjs';
 import { setup } from './setup.mjs';
 
+const options = process.argv.slice(2);
+// JupyterLab refuses an option that is given twice, so the user's replace ours.
+const isGiven = (names) => options.some((option) => new RegExp(`^--(${names})(=|$)`).test(option));
+const defaults = [
+  ['(ServerApp\\.)?ip', '--ServerApp.ip=127.0.0.1'],
+  [
+    'notebook-dir|ServerApp\\.(notebook|root)_dir|(LabApp|ServerApp)\\.default_url',
+    '--LabApp.default_url=/lab/tree/notebooks/00-start.ipynb',
+  ],
+  ['allow-root', process.getuid?.() === 0 ? '--allow-root' : ''],
+];
+
 try {
   await setup();
+  const ours = defaults.filter(([names, option]) => option && !isGiven(names));
   process.exitCode = await launch(pythonEnvironment().python, [
-    ...['-m', 'jupyterlab', '--ServerApp.ip=127.0.0.1', `--ServerApp.root_dir=${root}`],
-    '--LabApp.default_url=/lab/tree/notebooks/01-network.ipynb',
-    ...(process.getuid?.() === 0 ? ['--allow-root'] : []),
-    ...process.argv.slice(2),
+    ...['-m', 'jupyterlab', ...ours.map(([, option]) => option), ...options],
   ]);
 } catch (error) {
   fail(error);
