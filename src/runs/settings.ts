@@ -66,11 +66,10 @@ const runSettings = objectOf(
 
 /** The settings in a JSON file. Those that an older version did not have get their defaults. */
 export function settingsIn(file: string, stored: object): RunSettings {
-  const { inputSize, keep, patience, tensorboard } = RUN_SETTINGS;
-  const added = Object.entries({ inputSize, keep, patience, tensorboard }).map(([name, value]) => [
-    name,
-    value.default,
-  ]);
+  const { inputSize, keep, patience, tensorboard, augment } = RUN_SETTINGS;
+  const added = Object.entries({ inputSize, keep, patience, tensorboard, augment }).map(
+    ([name, value]) => [name, value.default],
+  );
   const all = { ...Object.fromEntries(added), ...stored };
   const problem = runSettings.problem(all, 'settings');
   if (problem) throw new InputError(`${file}: damaged: ${problem}`);

@@ -17,7 +17,7 @@ export interface RateSearch {
   rates: number[];
   /** The loss at each rate, smoothed. */
   losses: number[];
-  /** A third of the rate at which the loss is smallest, in the spirit of Smith's rule: before it grows again. */
+  /** A tenth of the rate at which the loss is smallest: there it is about to grow again. */
   suggestion: number;
 }
 
@@ -59,5 +59,5 @@ export async function findLearningRate(
     training.optimizer.dispose();
     tf.dispose(weights);
   }
-  return { rates, losses, suggestion: rates[losses.indexOf(Math.min(...losses))] / 3 };
+  return { rates, losses, suggestion: rates[losses.indexOf(Math.min(...losses))] / 10 };
 }

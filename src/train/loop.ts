@@ -1,4 +1,4 @@
-import { epochBatches, type ImageSet } from '../data/index';
+import { augmented, epochBatches, type ImageSet } from '../data/index';
 import { checkFits } from '../model/index';
 import { turnEventLoop } from '../progress';
 import type { tf } from '../tf/index';
@@ -48,19 +48,20 @@ export async function continueTraining(
   { validate, onStep, onEpoch, stopEarly, signal }: TrainCallbacks = {},
 ): Promise<History> {
   const { model, optimizer, history, settings } = training;
-  const { epochs, batchSize, accumulationSteps, learningRate, schedule, seed } = settings;
+  const { epochs, batchSize, accumulationSteps, learningRate, schedule, augment, seed } = settings;
   checkFits(model, set);
   const steps = epochs * Math.ceil(Math.ceil(set.length / batchSize) / accumulationSteps);
 
   let isOver = training.epoch > epochs;
   while (!isOver && !signal?.aborted) {
     const batches = epochBatches(set.length, batchSize, { seed, epoch: training.epoch });
+    const images = augment ? augmented(set, seed, training.epoch) : set;
     training.batches = batches.length;
     while (training.batch < batches.length && !signal?.aborted) {
       const started = performance.now();
       const group = batches.slice(training.batch, training.batch + accumulationSteps);
       optimizer.learningRate = scheduledRate(schedule, learningRate, optimizer.steps + 1, steps);
-      const result = trainStep(training, set, group);
+      const result = trainStep(training, images, group);
       training.batch += group.length;
       addStep(training, result, (performance.now() - started) / 1000);
       await turnEventLoop(); // lets output flush and signal handlers run

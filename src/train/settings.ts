@@ -2,7 +2,14 @@
  * Every hyper-parameter, declared once. The library's defaults and checks, the command-line options, `config.json` and
  * the comparison when a run resumes all come from this table.
  */
-import { nonNegativeNumber, oneOf, positiveInteger, positiveNumber, wholeNumber } from '../checks';
+import {
+  boolean,
+  nonNegativeNumber,
+  oneOf,
+  positiveInteger,
+  positiveNumber,
+  wholeNumber,
+} from '../checks';
 import { setting, type ValuesOf, withDefaults } from '../settings';
 import { PRECISIONS, type Precision } from '../tf/index';
 import { SCHEDULES, type Schedule } from './schedule';
@@ -36,7 +43,11 @@ export const TRAIN_SETTINGS = {
       change,
     },
   ),
-  seed: setting(wholeNumber, 'seed of the initial weights, image order and dropout', {
+  augment: setting(boolean, 'vary the training images: rotate, shift, scale, thicken …', {
+    default: false,
+    change,
+  }),
+  seed: setting(wholeNumber, 'seed of the initial weights, image order, augmentation and dropout', {
     default: 42,
   }),
 };

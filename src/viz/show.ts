@@ -48,10 +48,12 @@ export function altText({ data, layout }: Figure): string {
   const axes = plots
     .filter(([y, x]) => y && x)
     .map(([y, x]) => localised(`${y} by ${x}`))
-    .join('; ');
+    .join(localised('; '));
   const names = [...new Set(data.flatMap(({ name }) => (name ? [name as string] : [])))];
   const heading = title(layout) ?? 'untitled';
-  return [localised(`Figure: ${heading}`), axes, names.join(', ')].filter(Boolean).join('. ');
+  return [localised(`Figure: ${heading}`), axes, names.join(localised(', '))]
+    .filter(Boolean)
+    .join(localised('. '));
 }
 
 /** Shows a PNG. `description` is its alt text. */
@@ -84,11 +86,11 @@ export function showTable(headings: string[], rows: (string | number)[][]): void
     row
       .map(
         (value) =>
-          `<${tag} style="text-align: ${typeof value === 'number' ? 'right' : 'left'}">${escapeHtml(text(value))}</${tag}>`,
+          `<${tag} style="text-align: ${typeof value === 'number' ? 'right' : 'left'}">${escapeHtml(localised(text(value)))}</${tag}>`,
       )
       .join('');
   const html =
-    `<table><thead><tr>${cells(headings.map(localised), 'th')}</tr></thead>` +
+    `<table><thead><tr>${cells(headings, 'th')}</tr></thead>` +
     `<tbody>${rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('')}</tbody></table>`;
   send({
     'text/html': html,

@@ -64,7 +64,7 @@ describe('in Chinese', () => {
   });
 
   test('text is translated whole or by template, or stays', () => {
-    expect(localised('Epoch')).toBe('训练周期 (epoch)');
+    expect(localised('Epoch')).toBe('训练周期（epoch）');
     expect(localised('step 100')).toBe('第 100 步');
     expect(localised('no such text')).toBe('no such text');
   });
@@ -81,7 +81,7 @@ describe('in Chinese', () => {
       data: [{ name: '训练集', y: [1] }],
       layout: {
         title: { text: '训练过程' },
-        xaxis: { title: { text: '训练周期 (epoch)' }, dtick: 1 },
+        xaxis: { title: { text: '训练周期（epoch）' }, dtick: 1 },
       },
     });
     expect(figure.layout.title.text).toBe('Training progress');

@@ -12,6 +12,40 @@ const folder = path.join(root, 'build', 'tutorial');
 const isWanted = Boolean(process.env.TUTORIAL_PAGES);
 const pages = isWanted ? fs.readdirSync(folder).filter((name) => name.endsWith('.html')) : ['none'];
 
+interface Output {
+  output_type: string;
+  text?: string[];
+  data?: Record<string, unknown>;
+}
+
+/** What the cells of a notebook showed, without the numbers. */
+function shown(file: string): string[][] {
+  const { cells } = JSON.parse(fs.readFileSync(file, 'utf8'));
+  const code: { outputs: Output[] }[] = cells.filter(
+    (cell: { cell_type: string }) => cell.cell_type === 'code',
+  );
+  const describe = ({ output_type, text, data = {} }: Output) => {
+    const words = [text ?? data['text/plain'] ?? ''].flat().join('');
+    return [
+      output_type,
+      ...Object.keys(data).sort(),
+      words.replace(/[-–]?\d[\d.,:e-]*/g, '#'),
+    ].join(' ');
+  };
+  return code.map(({ outputs }) => outputs.map(describe));
+}
+
+// If this fails: npm run tutorial -- --save
+(isWanted ? test : test.skip)('the outputs saved in the notebooks are those of this code', () => {
+  const names = fs
+    .readdirSync(path.join(root, 'notebooks'))
+    .filter((name) => /^\d\d-.*\.ipynb$/.test(name));
+  for (const name of names) {
+    const saved = shown(path.join(root, 'notebooks', name));
+    expect([name, ...saved]).toEqual([name, ...shown(path.join(folder, name))]);
+  }
+});
+
 (isWanted ? describeBrowser : describe.skip)('the pages of the tutorial', () => {
   let browser: Browser;
   beforeAll(async () => {

@@ -136,7 +136,7 @@ describeBrowser('pages', () => {
     const page = await open('zh/small');
     expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
     expect(await page.locator('.contents summary').textContent()).toBe('目录');
-    expect(await page.locator('.figure .xtitle').first().textContent()).toBe('训练周期 (epoch)');
+    expect(await page.locator('.figure .xtitle').first().textContent()).toBe('训练周期（epoch）');
     expect(await page.locator('.figure').getAttribute('aria-label')).toMatch(/^图/);
     await page.click('.language');
     expect(page.url()).toMatch(/pages\/small\.html$/);

@@ -1,0 +1,108 @@
+/** Augmentation: training images that look a little different in every epoch. */
+import type { ImageSet } from './dataset';
+import { randomUniform } from './random';
+
+/** The ranges to draw from: -value to +value, except for contrast. */
+export const AUGMENTATION = {
+  /** In degrees. */
+  rotation: 15,
+  /** As a share of the side. */
+  shift: 0.1,
+  /** As a share of the size. */
+  scale: 0.15,
+  /** How far the top moves sideways, as a share of the height. */
+  shear: 0.2,
+  /** Pixels added to or taken from strokes, roughly. */
+  thickness: 0.8,
+  /** Up to this share of the brightness is taken away. */
+  contrast: 0.4,
+  /** In grey levels. */
+  noise: 15,
+};
+
+/**
+ * A copy of `set` in which each image is rotated, shifted, scaled, sheared, drawn with another pen and made noisy. Which
+ * way depends only on `seed`, `epoch` and the number of the image: a resumed run gets the same images. Takes about
+ * 20 ms for 1,000 images of MNIST's size.
+ */
+export function augmented(
+  set: ImageSet,
+  seed: number,
+  epoch: number,
+  ranges = AUGMENTATION,
+): ImageSet {
+  const { height, width, length } = set;
+  const size = height * width;
+  const pixels = new Uint8Array(length * size);
+  const warped = new Float32Array(size);
+  for (let i = 0; i < length; i++) {
+    const random = randomUniform(
+      Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca6b) ^ Math.imul(i + 1, 0xc2b2ae35),
+    );
+    const within = (range: number) => range * (2 * random() - 1);
+    warp(set.pixels.subarray(i * size, (i + 1) * size), warped, height, width, {
+      angle: (within(ranges.rotation) * Math.PI) / 180,
+      right: within(ranges.shift) * width,
+      down: within(ranges.shift) * height,
+      scale: 1 + within(ranges.scale),
+      shear: within(ranges.shear),
+    });
+    const thickness = within(ranges.thickness);
+    const brightness = 1 - ranges.contrast * random();
+    for (let at = 0; at < size; at++) {
+      const value = thickened(warped, at, height, width, thickness) * brightness;
+      pixels[i * size + at] = Math.max(0, Math.min(255, value + within(ranges.noise)));
+    }
+  }
+  return { ...set, pixels };
+}
+
+/** An affine map around the centre. Looks up, for each pixel of `to`, its place in `from`, with bilinear interpolation. */
+function warp(
+  from: Uint8Array,
+  to: Float32Array,
+  height: number,
+  width: number,
+  how: { angle: number; right: number; down: number; scale: number; shear: number },
+): void {
+  const { angle, right, down, scale, shear } = how;
+  const [cos, sin] = [Math.cos(angle) / scale, Math.sin(angle) / scale];
+  const [centreX, centreY] = [(width - 1) / 2, (height - 1) / 2];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const v = y - centreY - down;
+      const u = x - centreX - right + shear * v;
+      // Outside the image, the nearest edge continues.
+      const fromX = Math.max(0, Math.min(width - 1, cos * u + sin * v + centreX));
+      const fromY = Math.max(0, Math.min(height - 1, cos * v - sin * u + centreY));
+      const left = Math.min(width - 2, Math.floor(fromX));
+      const top = Math.min(height - 2, Math.floor(fromY));
+      const [shareX, shareY] = [fromX - left, fromY - top];
+      const at = top * width + left;
+      const upper = from[at] + shareX * (from[at + 1] - from[at]);
+      const below = from[at + width] + shareX * (from[at + width + 1] - from[at + width]);
+      to[y * width + x] = upper + shareY * (below - upper);
+    }
+  }
+}
+
+/** A pixel, moved towards the brightest of its four neighbours (`thickness` > 0) or the darkest (< 0). */
+function thickened(
+  image: Float32Array,
+  at: number,
+  height: number,
+  width: number,
+  thickness: number,
+): number {
+  const x = at % width;
+  const value = image[at];
+  const left = x > 0 ? image[at - 1] : value;
+  const right = x < width - 1 ? image[at + 1] : value;
+  const above = at >= width ? image[at - width] : value;
+  const below = at < (height - 1) * width ? image[at + width] : value;
+  const extreme =
+    thickness > 0
+      ? Math.max(value, left, right, above, below)
+      : Math.min(value, left, right, above, below);
+  return value + Math.abs(thickness) * (extreme - value);
+}
