@@ -11,14 +11,28 @@ const CORE = ['data', 'model', 'train', 'evaluate', 'predict', 'viz'];
 const ALLOWED: Record<string, string[]> = {
   tf: [],
   image: [],
-  ...Object.fromEntries(CORE.map((name, i) => [name, ['tf', 'image', ...CORE.slice(0, i)]])),
+  decode: ['image'],
+  ...Object.fromEntries(
+    CORE.map((name, i) => [name, ['tf', 'image', 'decode', ...CORE.slice(0, i)]]),
+  ),
   explain: ['tf', 'image', ...CORE],
   pytorch: ['tf', 'model'],
   storage: ['tf', 'model', 'pytorch'],
   runs: ['tf', 'storage', ...CORE],
   download: [],
   draw: ['image', 'model', 'storage'],
-  cli: ['tf', 'image', 'explain', 'storage', 'pytorch', 'runs', 'download', 'draw', ...CORE],
+  cli: [
+    'tf',
+    'image',
+    'decode',
+    'explain',
+    'storage',
+    'pytorch',
+    'runs',
+    'download',
+    'draw',
+    ...CORE,
+  ],
 };
 
 const files = fs

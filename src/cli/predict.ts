@@ -1,3 +1,4 @@
+import { FORMATS } from '../decode/index';
 import { doubtOf } from '../doubt';
 import { replaceFile } from '../files';
 import type { DigitStep } from '../image/index';
@@ -6,10 +7,7 @@ import { loadModel } from '../storage/index';
 import { bar, percent, stepsGrid } from '../viz/index';
 import { command, MODEL_HELP, printJson, progressUnless, run, warnIfInterrupted } from './common';
 
-const program = command(
-  'predict',
-  'Reads the digit in each image file (PNG, JPEG, BMP, GIF, TIFF).',
-)
+const program = command('predict', `Reads the digit in each image file (${FORMATS}).`)
   .argument('<file...>', 'image files')
   .requiredOption('--model <dir>', MODEL_HELP)
   .option(

@@ -1,0 +1,89 @@
+import fs from 'node:fs';
+import { Jimp } from 'jimp';
+import sharp from 'sharp';
+import { InputError, messageOf } from '../errors';
+import { type Bitmap, MAX_PIXELS } from '../image/index';
+
+/** What `readBitmap` reads. */
+export const FORMATS = 'PNG, JPEG, WebP, AVIF, GIF, TIFF, BMP';
+const MAX_BYTES = 200_000_000;
+/** A phone's largest photos have 200 megapixels. */
+const MAX_DECODED = 400_000_000;
+/** What people have in place of a picture, by its first bytes, and what to do. */
+const FOREIGN: [pattern: RegExp, problem: string][] = [
+  [/^.{4}ftyp(hei|hev)/s, 'HEIC is not supported: save or share the picture as JPEG'],
+  [/^%PDF/, 'a PDF, not a picture: export the page as PNG'],
+  [/^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg|<svg)/s, 'an SVG: export it as PNG'],
+  [/^\s*(<!doctype html|<html|<head)/i, 'an HTML page, not a picture: download the picture itself'],
+  [/^version https:\/\/git-lfs/, 'a Git LFS pointer, not the picture: run git lfs pull'],
+];
+
+/**
+ * Decodes a picture and turns it as its EXIF data says. Pictures of more than 25 megapixels are scaled down to that
+ * while they are decoded.
+ *
+ * Throws InputError if the file is not such a picture, is damaged, or holds several pictures.
+ */
+export async function readBitmap(file: string): Promise<Bitmap> {
+  const bytes = readBytes(file);
+  const start = bytes.toString('latin1', 0, 1000);
+  const foreign = FOREIGN.find(([pattern]) => pattern.test(start));
+  if (foreign) throw new InputError(`${file}: ${foreign[1]}`);
+  try {
+    return start.startsWith('BM') ? await readBmp(bytes) : await readWithSharp(bytes);
+  } catch (error) {
+    if (error instanceof InputError) throw new InputError(`${file}: ${error.message}`);
+    const why = messageOf(error).split('\n')[0].trim();
+    throw new InputError(`${file}: not a picture that can be read (${FORMATS}): ${why}`);
+  }
+}
+
+async function readWithSharp(bytes: Buffer): Promise<Bitmap> {
+  const picture = sharp(bytes, {
+    failOn: 'error',
+    limitInputPixels: MAX_DECODED,
+    ignoreIcc: true, // grey values, not colours, matter here; a browser's canvas gives the same
+  });
+  const { width, height, pages = 1, format } = await picture.metadata();
+  if (pages > 1) {
+    const what = format === 'tiff' ? 'a document' : 'an animation';
+    throw new InputError(`${what} of ${pages} pictures, want a file with one`);
+  }
+  const scale = Math.min(1, Math.sqrt(MAX_PIXELS / (width * height)));
+  const scaled = scale < 1 ? picture.resize(Math.floor(width * scale)) : picture;
+  const { data, info } = await scaled
+    .autoOrient()
+    .toColourspace('srgb')
+    .ensureAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { data, width: info.width, height: info.height };
+}
+
+/** sharp does not read BMP. jimp allocates what the header asks for, so that is checked first. */
+async function readBmp(bytes: Buffer): Promise<Bitmap> {
+  const isOld = bytes.readUInt32LE(14) === 12;
+  const width = isOld ? bytes.readUInt16LE(18) : bytes.readInt32LE(18);
+  const height = isOld ? bytes.readUInt16LE(20) : bytes.readInt32LE(22);
+  const pixels = Math.abs(width * height);
+  if (pixels > MAX_PIXELS) {
+    throw new InputError(`${pixels} pixels, want at most ${MAX_PIXELS} in a BMP: save it as PNG`);
+  }
+  if (bytes.length < bytes.readUInt32LE(2)) throw new Error('it is truncated');
+  return (await Jimp.fromBuffer(bytes)).bitmap;
+}
+
+function readBytes(file: string): Buffer {
+  if (!fs.existsSync(file)) throw new InputError(`${file}: no such file`);
+  const stat = fs.statSync(file);
+  if (!stat.isFile()) throw new InputError(`${file}: not a file, want an image file`);
+  if (stat.size === 0) throw new InputError(`${file}: empty, want an image file`);
+  if (stat.size > MAX_BYTES) {
+    throw new InputError(`${file}: ${stat.size} bytes, want at most ${MAX_BYTES}`);
+  }
+  try {
+    return fs.readFileSync(file);
+  } catch (error) {
+    throw new InputError(`${file}: cannot be read: ${messageOf(error)}`);
+  }
+}
