@@ -104,8 +104,8 @@ The cure: clear the gradients right after the update, nowhere else.
 ## 2. The images are never shuffled
 
 \`DataLoader\` does not shuffle unless told so, so every epoch has the same batches in the same order. MNIST's files happen
-to be mixed, so that one epoch costs little. With a file that is sorted by class, as many are, the network forgets
-each digit while it sees the next one.
+to be mixed, so that it costs little. With a file that is sorted by class, as many are, the network forgets each digit
+while it sees the next one.
 
 ${head('Order, an update for each batch')}
 ${row('shuffled', batches, everyBatch)}
