@@ -125,22 +125,22 @@ async function answer(
   };
 }
 
-/** The channels of [height, width, channels] with the largest mean, each as a picture from black to white. */
+/**
+ * The channels of [height, width, channels] that stand out most from their background, each as a picture from black to
+ * white. (A filter with a negative sum lights up on the empty background: its maximum is no sign of a pattern.)
+ */
 function strongest(values: ArrayLike<number>, [height, width, channels]: number[]): GreyImage[] {
   const maps = Array.from({ length: channels }, (_, channel) => {
     const map = Float32Array.from(
       { length: height * width },
       (_, i) => values[i * channels + channel],
     );
-    return { map, sum: map.reduce((a, b) => a + b) };
+    const sorted = map.slice().sort();
+    return { map, min: sorted[0], max: sorted.at(-1)!, background: sorted[sorted.length >> 1] };
   });
-  maps.sort((a, b) => b.sum - a.sum);
-  return maps.slice(0, MAPS).map(({ map }) => {
-    const [min, max] = [Math.min(...map), Math.max(...map)];
-    return {
-      width,
-      height,
-      pixels: Uint8Array.from(map, (value) => (255 * (value - min)) / (max - min || 1)),
-    };
+  maps.sort((a, b) => b.max - b.background - (a.max - a.background));
+  return maps.slice(0, MAPS).map(({ map, min, max }) => {
+    const pixels = Uint8Array.from(map, (value) => (255 * (value - min)) / (max - min || 1));
+    return { width, height, pixels };
   });
 }
