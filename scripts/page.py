@@ -26,7 +26,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 TAGS = re.compile(r"<[^>]+>")
 HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.S)
 # The article's Chinese title, in brackets at the end of a heading.
-CHINESE = re.compile(r"\s*\(([^()]*[\u4e00-\u9fff][^()]*)\)\s*$")
+CHINESE = re.compile(r"\s*[(（]([^()（）]*[\u4e00-\u9fff][^()（）]*)[)）]\s*$")
 ASSETS = Path(__file__).with_name("page")
 ENGLISH_WORDS = {
     "lang": "en",

@@ -14,8 +14,11 @@
 
   const TOP = { yref: 'container', y: 1, yanchor: 'top', pad: { t: 14 } };
 
-  /** @param {Record<string, any>} layout */
-  function layoutHere({ title, grid, width, legend, ...layout }) {
+  /**
+   * @param {Record<string, any>} layout
+   * @param {{ name?: string }[]} data
+   */
+  function layoutHere({ title, grid, width, legend, ...layout }, data) {
     const clear = 'rgba(0, 0, 0, 0)';
     const line = color('--line');
     const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true };
@@ -51,6 +54,15 @@
       here.grid = { ...grid, rows: grid.rows * grid.columns, columns: 1 };
       here.height = 1.7 * (layout.height ?? 450);
     }
+    if (legend?.y > 1) {
+      // Above the plot there is no room for a legend of several rows.
+      const names = [...new Set(data.map(({ name = '' }) => name))];
+      const rows = Math.ceil(names.reduce((sum, name) => sum + name.length + 8, 0) / 40);
+      here.legend = { ...legend, y: 0, yref: 'container', yanchor: 'bottom' };
+      here.margin.t -= 24;
+      here.margin.b += 22 * rows;
+      here.height = (here.height ?? 450) + 22 * rows;
+    }
     return here;
   }
 
@@ -72,7 +84,7 @@
     const modeBar = touch.matches ? { displayModeBar: false } : {};
     const config = { responsive: true, displaylogo: false, ...modeBar };
     for (const { place, data, layout } of figures) {
-      Plotly.react(place, dataHere(data), layoutHere(layout), config);
+      Plotly.react(place, dataHere(data), layoutHere(layout, data), config);
     }
   }
 
