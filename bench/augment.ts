@@ -5,7 +5,14 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { AUGMENTATION, augmented, type ImageSet, loadDataset, slice } from '../src/data/index';
+import {
+  AUGMENTATION,
+  augmented,
+  DIGITS,
+  type ImageSet,
+  loadDataset,
+  slice,
+} from '../src/data/index';
 import { evaluate } from '../src/evaluate/index';
 import { digitSteps, type GreyImage } from '../src/image/index';
 import { alexnet, SMALL } from '../src/model/index';
@@ -73,7 +80,7 @@ function asSet(name: string, images: GreyImage[], labels: number[]): ImageSet {
   for (const [i, image] of images.entries()) pixels.set(image.pixels, i * 784);
   return {
     ...{ name, pixels, labels: Uint8Array.from(labels), length: images.length },
-    ...{ height: 28, width: 28, classes: 10 },
+    ...{ height: 28, width: 28, channels: 1, classNames: DIGITS },
   };
 }
 

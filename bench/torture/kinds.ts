@@ -2,7 +2,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Jimp } from 'jimp';
-import { type ImageSet, loadDataset } from '../../src/data/index';
+import type { ImageSet } from '../../src/data/index';
+import { loadImages } from '../../src/datasets/index';
 import { alexnet, type LayerSpec } from '../../src/model/index';
 import { readDigit } from '../../src/predict/index';
 import {
@@ -35,7 +36,7 @@ const LAYERS: LayerSpec[] = [
 /** Writes a small intact file of each kind to `folder`. */
 export async function prepare(folder: string): Promise<Kind[]> {
   const place = (...names: string[]) => path.join(folder, ...names);
-  const set = writeSet(place('data'));
+  const set = await writeSet(place('data'));
   const model = alexnet({ inputSize: 28, layers: LAYERS });
   const run = place('run');
   await trainRun(run, model, set, { epochs: 1, batchSize: 20 });
@@ -80,7 +81,7 @@ export async function prepare(folder: string): Promise<Kind[]> {
   const dataKinds = ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte'].map((name) => ({
     kind: `IDX ${name.includes('images') ? 'images' : 'labels'}`,
     file: place('data', name),
-    read: () => loadDataset('train', place('data')).length,
+    read: async () => (await loadImages(place('data'), 'train')).length,
   }));
   return [
     ...dataKinds,
@@ -114,7 +115,7 @@ export async function prepare(folder: string): Promise<Kind[]> {
 }
 
 /** Writes 60 images of a vertical bar as IDX files and reads them. */
-function writeSet(folder: string): ImageSet {
+function writeSet(folder: string): Promise<ImageSet> {
   const [count, size] = [60, 28];
   const images = Buffer.alloc(16 + count * size * size);
   [2051, count, size, size].forEach((value, i) => {
@@ -131,5 +132,5 @@ function writeSet(folder: string): ImageSet {
   fs.mkdirSync(folder, { recursive: true });
   fs.writeFileSync(path.join(folder, 'train-images-idx3-ubyte'), images);
   fs.writeFileSync(path.join(folder, 'train-labels-idx1-ubyte'), labels);
-  return loadDataset('train', folder);
+  return loadImages(folder, 'train');
 }

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Check } from '../checks';
-import { type ImageSet, loadDataset, slice } from '../data/index';
+import { type ImageSet, loadDataset, type Split, slice } from '../data/index';
+import { loadImages } from '../datasets/index';
 import { InputError, messageOf } from '../errors';
 import type { ProgressListener } from '../progress';
 import { interruption } from '../runs/index';
@@ -61,9 +62,19 @@ export function progressUnless(json: boolean | undefined): ProgressListener | un
   return json ? undefined : streamProgress(process.stdout);
 }
 
+/** Images of MNIST or those at `place`. Tells about anything unexpected, and shows progress, on standard error. */
+export function imagesOf(split: Split, place?: string | null, skipBad = false): Promise<ImageSet> {
+  if (!place) return Promise.resolve(loadDataset(split));
+  return loadImages(place, split, {
+    skipBad,
+    say: (line) => process.stderr.write(`warning: ${line}\n`),
+    onProgress: streamProgress(process.stderr),
+  });
+}
+
 /** The first `count` test images, or all. */
-export function testImages(count?: number, folder?: string): ImageSet {
-  const all = loadDataset('test', folder);
+export async function testImages(count?: number, place?: string): Promise<ImageSet> {
+  const all = await imagesOf('test', place);
   if (count !== undefined && count > all.length) {
     throw new InputError(`--images ${count}: there are only ${all.length}`);
   }

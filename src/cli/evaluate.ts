@@ -30,11 +30,14 @@ const program = command('evaluate', 'Evaluates a trained model on the test image
   .option('--data <dir>', RUN_SETTINGS.dataFolder.help)
   .option('--images <n>', 'use the first n only', numberOf(positiveInteger))
   .addOption(precisionOption())
-  .option('--json', 'print {images, loss, accuracy, interval, confusion} and nothing else')
+  .option(
+    '--json',
+    'print {images, loss, accuracy, interval, confusion, classNames} and nothing else',
+  )
   .action(evaluateCommand);
 
 async function evaluateCommand(args: EvaluateArguments): Promise<void> {
-  const set = testImages(args.images, args.data);
+  const set = await testImages(args.images, args.data);
   warnIfInterrupted(args.model);
   const model = await loadModel(args.model, { onProgress: progressUnless(args.json) });
   const result = await evaluate(model, set, {
@@ -44,18 +47,19 @@ async function evaluateCommand(args: EvaluateArguments): Promise<void> {
   const { images, loss, accuracy, confusion } = result;
   const interval = confidenceInterval(accuracy, images);
   if (args.json) {
-    printJson({ images, loss, accuracy, interval, confusion });
+    printJson({ images, loss, accuracy, interval, confusion, classNames: set.classNames });
     return;
   }
   console.log(
     `${set.name}: ${images} images, loss ${loss.toFixed(4)}, accuracy ${percent(accuracy)} (95% confidence: ${interval.map((p) => percent(p)).join(' to ')})`,
   );
   console.log('\nConfusion matrix (rows: actual, columns: predicted)');
+  const width = Math.max(5, ...set.classNames.map((name) => name.length));
   const row = (cells: (string | number)[]) =>
-    cells.map((cell) => String(cell).padStart(6)).join('');
-  console.log(row(['', ...confusion.map((_, label) => label)]));
+    cells.map((cell) => String(cell).padStart(width)).join(' ');
+  console.log(row(['', ...set.classNames]));
   confusion.forEach((counts, label) => {
-    console.log(row([label, ...counts]));
+    console.log(row([set.classNames[label], ...counts]));
   });
 }
 

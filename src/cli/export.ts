@@ -45,7 +45,7 @@ async function exportCommand(args: ExportArguments): Promise<void> {
     throw new InputError(`--quantize: ${format} files store float32; pass a folder as --to`);
   }
   checkTarget(args.to, format, args.force);
-  const set = quantize && args.images > 0 ? testImages(args.images, args.data) : undefined;
+  const set = quantize && args.images > 0 ? await testImages(args.images, args.data) : undefined;
   const onProgress = progressUnless(args.json);
 
   warnIfInterrupted(args.model);

@@ -1,8 +1,10 @@
-import { FORMATS } from '../decode/index';
+import { FORMATS, pictureSize } from '../decode/index';
 import { doubtOf } from '../doubt';
+import { InputError } from '../errors';
 import { replaceFile } from '../files';
 import type { DigitStep } from '../image/index';
-import { predictImage, readDigit } from '../predict/index';
+import { classNamesOf, readsDigits } from '../model/index';
+import { predictFile, readDigit } from '../predict/index';
 import { loadModel } from '../storage/index';
 import { bar, percent, stepsGrid } from '../viz/index';
 import { command, MODEL_HELP, printJson, progressUnless, run, warnIfInterrupted } from './common';
@@ -15,38 +17,51 @@ const program = command('predict', `Reads the digit in each image file (${FORMAT
     'use pictures that are already light on dark and framed as in MNIST; only make them grey and square',
   )
   .option('--steps <png>', 'save a picture of the steps from each picture to 28×28')
-  .option('--json', 'print [{file, prediction, probabilities}] and nothing else')
+  .option('--json', 'print [{file, prediction, name, probabilities}] and nothing else')
   .action(predictCommand);
 
 async function predictCommand(
   files: string[],
   args: { model: string; asIs?: boolean; steps?: string; json?: boolean },
 ): Promise<void> {
-  const pictures: DigitStep[][] = [];
-  for (const file of files) pictures.push(await readDigit(file, { asIs: args.asIs }));
-  if (args.steps) replaceFile(args.steps, await stepsGrid(pictures));
+  for (const file of files) await pictureSize(file); // before the model is loaded
   warnIfInterrupted(args.model);
   const model = await loadModel(args.model, { onProgress: progressUnless(args.json) });
-  const predictions = files.map((file, i) => ({
-    file,
-    ...predictImage(model, pictures[i][pictures[i].length - 1]),
-  }));
+  const names = classNamesOf(model);
+  if (args.steps) {
+    if (!readsDigits(model)) throw new InputError('--steps: only a network for digits has them');
+    const pictures: DigitStep[][] = [];
+    for (const file of files) pictures.push(await readDigit(file, { asIs: args.asIs }));
+    replaceFile(args.steps, await stepsGrid(pictures));
+  }
+  const predictions = [];
+  for (const file of files) {
+    const { prediction, probabilities } = await predictFile(model, file, { asIs: args.asIs });
+    predictions.push({ file, prediction, name: names[prediction], probabilities });
+  }
   if (args.json) {
     printJson(predictions);
     return;
   }
   for (const { file, prediction, probabilities } of predictions) {
-    const second = probabilities
+    const ranked = probabilities
       .map((probability, label) => ({ label, probability }))
-      .sort((a, b) => b.probability - a.probability)[1];
+      .sort((a, b) => b.probability - a.probability);
+    const [, second] = ranked;
     console.log(
-      `${file}: ${prediction} (${percent(probabilities[prediction])}; next ${second.label}, ${percent(second.probability)})`,
+      `${file}: ${names[prediction]} (${percent(probabilities[prediction])}; next ${names[second.label]}, ${percent(second.probability)})`,
     );
     const doubt = doubtOf(probabilities);
-    if (doubt) console.log(`  ${doubt}.`);
-    probabilities.forEach((probability, label) => {
-      console.log(`  ${label} ${bar(probability, 24)} ${percent(probability, 1).padStart(6)}`);
-    });
+    if (doubt && readsDigits(model)) console.log(`  ${doubt}.`);
+    // All ten digits in their order, or the five best of other classes.
+    const shown = readsDigits(model)
+      ? ranked.sort((a, b) => a.label - b.label)
+      : ranked.slice(0, 5);
+    const width = Math.max(...shown.map(({ label }) => names[label].length));
+    for (const { label, probability } of shown) {
+      const name = names[label].padEnd(width);
+      console.log(`  ${name} ${bar(probability, 24)} ${percent(probability, 1).padStart(6)}`);
+    }
   }
   if (args.steps) console.log(`Written: ${args.steps}`);
 }

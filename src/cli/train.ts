@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { positiveInteger, positiveNumber } from '../checks';
-import { type ImageSet, loadDataset, slice, splitValidation } from '../data/index';
+import { type ImageSet, slice, splitValidation } from '../data/index';
 import { InputError } from '../errors';
 import { alexnet } from '../model/index';
 import {
@@ -19,7 +19,15 @@ import type { Setting } from '../settings';
 import type { Precision } from '../tf/index';
 import type { EpochRecord } from '../train/index';
 import { percent, streamProgress } from '../viz/index';
-import { command, numberOf, optionOf, precisionOption, resolvePrecision, run } from './common';
+import {
+  command,
+  imagesOf,
+  numberOf,
+  optionOf,
+  precisionOption,
+  resolvePrecision,
+  run,
+} from './common';
 
 type Given = Omit<RunSettings, 'data' | 'trainImages' | 'validationImages' | 'precision'> & {
   trainImages?: number;
@@ -34,6 +42,7 @@ interface TrainArguments {
   checkpointMinutes: number;
   checkpointSteps?: number;
   memoryCheck: boolean;
+  skipBad?: boolean;
 }
 
 const now = new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-');
@@ -67,6 +76,7 @@ program
     'also write a checkpoint after this many steps',
     numberOf(positiveInteger),
   )
+  .option('--skip-bad', 'leave out pictures of --data that cannot be read')
   .option('--no-memory-check', 'train even if memory looks insufficient')
   .action(trainCommand);
 
@@ -74,8 +84,10 @@ async function trainCommand(args: TrainArguments, program: Command): Promise<voi
   if (args.change.length > 0 && !args.resume) throw new InputError('--change goes with --resume');
   const settings = settingsFrom(program, args.resume ? args.run : undefined);
   const { inputSize, seed, initialisation, epochs } = settings;
-  const { name, train, validation, classes } = loadSets(settings);
-  const model = alexnet({ inputSize, seed, initialisation, classes });
+  const { name, train, validation } = await loadSets(settings, args.skipBad);
+  const { channels, classNames } = train;
+  const classes = classNames.length;
+  const model = alexnet({ inputSize, seed, initialisation, channels, classes });
   const precision = resolvePrecision(settings.precision);
   const say = (line: string) => console.log(line);
   const count = (n: number) => n.toLocaleString('en-US');
@@ -122,13 +134,15 @@ function settingsFrom(program: Command, resumed?: string): Given {
 
 interface Sets {
   name: string;
-  classes: number;
   train: ImageSet;
   validation?: ImageSet;
 }
 
-function loadSets({ dataFolder, trainImages, validationImages }: Given): Sets {
-  const all = loadDataset('train', dataFolder ?? undefined);
+async function loadSets(
+  { dataFolder, trainImages, validationImages }: Given,
+  skipBad?: boolean,
+): Promise<Sets> {
+  const all = await imagesOf('train', dataFolder, skipBad);
   const held = validationImages ?? Math.floor(all.length / 12);
   if (held >= all.length) {
     throw new InputError(`--validation-images ${held}: there are only ${all.length} images`);
@@ -140,8 +154,8 @@ function loadSets({ dataFolder, trainImages, validationImages }: Given): Sets {
       `--train-images ${trainImages}: there are ${train.length} besides the validation images`,
     );
   }
-  const { name, classes } = all;
-  return { name, classes, train: slice(train, 0, trainImages ?? train.length), validation };
+  const { name } = all;
+  return { name, train: slice(train, 0, trainImages ?? train.length), validation };
 }
 
 function summary(record: EpochRecord): string {

@@ -31,27 +31,33 @@ export function augmented(
   epoch: number,
   ranges = AUGMENTATION,
 ): ImageSet {
-  const { height, width, length } = set;
+  const { height, width, channels, length } = set;
   const size = height * width;
-  const pixels = new Uint8Array(length * size);
+  const pixels = new Uint8Array(set.pixels.length);
+  const plane = new Uint8Array(size);
   const warped = new Float32Array(size);
   for (let i = 0; i < length; i++) {
     const random = randomUniform(
       Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca6b) ^ Math.imul(i + 1, 0xc2b2ae35),
     );
     const within = (range: number) => range * (2 * random() - 1);
-    warp(set.pixels.subarray(i * size, (i + 1) * size), warped, height, width, {
+    const how = {
       angle: (within(ranges.rotation) * Math.PI) / 180,
       right: within(ranges.shift) * width,
       down: within(ranges.shift) * height,
       scale: 1 + within(ranges.scale),
       shear: within(ranges.shear),
-    });
+    };
     const thickness = within(ranges.thickness);
     const brightness = 1 - ranges.contrast * random();
-    for (let at = 0; at < size; at++) {
-      const value = thickened(warped, at, height, width, thickness) * brightness;
-      pixels[i * size + at] = Math.max(0, Math.min(255, value + within(ranges.noise)));
+    for (let channel = 0; channel < channels; channel++) {
+      const start = i * size * channels + channel;
+      for (let at = 0; at < size; at++) plane[at] = set.pixels[start + at * channels];
+      warp(plane, warped, height, width, how);
+      for (let at = 0; at < size; at++) {
+        const value = thickened(warped, at, height, width, thickness) * brightness;
+        pixels[start + at * channels] = Math.max(0, Math.min(255, value + within(ranges.noise)));
+      }
     }
   }
   return { ...set, pixels };

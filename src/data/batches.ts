@@ -6,7 +6,7 @@ import { toInput } from './transforms';
 
 /** A batch on the device. The caller disposes it with `disposeBatch`. */
 export interface Batch {
-  /** float32 [size, inputSize, inputSize, 1] in [-1, 1]. */
+  /** float32 [size, inputSize, inputSize, channels] in [-1, 1]. */
   images: tf.Tensor4D;
   /** int32 [size]. */
   labels: tf.Tensor1D;
@@ -37,7 +37,7 @@ export function makeBatch(set: ImageSet, indices: ArrayLike<number>, inputSize: 
   const pixels = gatherPixels(set, indices);
   const labels = Int32Array.from(indices, (index) => set.labels[index]);
   return {
-    images: toInput(pixels, set.height, set.width, inputSize),
+    images: toInput(pixels, set, inputSize),
     labels: tf.tensor1d(labels, 'int32'),
     size: indices.length,
   };
@@ -47,9 +47,9 @@ export function disposeBatch({ images, labels }: Batch): void {
   tf.dispose([images, labels]);
 }
 
-/** Copies the pixels of the images at `indices`: [indices.length, height, width]. Throws InputError out of range. */
+/** Copies the pixels of the images at `indices`: [indices.length, height, width, channels]. Throws InputError out of range. */
 export function gatherPixels(set: ImageSet, indices: ArrayLike<number>): Uint8Array {
-  const size = set.height * set.width;
+  const size = set.height * set.width * set.channels;
   const pixels = new Uint8Array(indices.length * size);
   for (let i = 0; i < indices.length; i++) {
     const start = indices[i] * size;

@@ -5,15 +5,10 @@
  * one 32-bit size per dimension, then the elements. The first four bytes, read as one number, are
  * the magic number: 2051 for images, 2049 for labels. Source: the MNIST page of LeCun, Cortes, Burges.
  */
-import fs from 'node:fs';
-import path from 'node:path';
-import zlib from 'node:zlib';
-import { InputError, messageOf } from '../errors';
+import { InputError } from '../errors';
 
-const IMAGES_MAGIC = 2051;
-const LABELS_MAGIC = 2049;
-/** The largest size after unpacking: five times MNIST's training images. */
-const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
+export const IMAGES_MAGIC = 2051;
+export const LABELS_MAGIC = 2049;
 
 export interface IdxImages {
   /** [length, height, width], one byte per pixel: a view of the file's bytes. */
@@ -43,66 +38,6 @@ export function parseIdxLabels(bytes: Uint8Array, name: string, classes: number)
     throw new InputError(`${name}: label ${wrong} is ${labels[wrong]}, want 0 to ${classes - 1}`);
   }
   return labels;
-}
-
-/** Reads `<directory>/<name>`, or `<name>.gz` unpacked. Throws InputError. */
-export function readIdxFile(
-  directory: string,
-  name: string,
-): { bytes: Uint8Array; path: string; name: string } {
-  const plain = path.join(directory, name);
-  for (const file of [plain, `${plain}.gz`]) {
-    const stat = fs.statSync(file, { throwIfNoEntry: false });
-    if (!stat) continue;
-    if (!stat.isFile()) throw new InputError(`${file}: not a file`); // reading a pipe would never end
-    try {
-      const bytes = fs.readFileSync(file);
-      return { bytes: file === plain ? bytes : unpack(bytes), path: file, name };
-    } catch (error) {
-      throw new InputError(`${file}: cannot be read: ${messageOf(error)}`);
-    }
-  }
-  throw new InputError(
-    `${plain}: no such file, nor ${name}.gz. A data folder holds train-images-idx3-ubyte, ` +
-      'train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, directly or in MNIST/raw',
-  );
-}
-
-/**
- * Unpacks a gzipped IDX file, up to the size its header declares: a small damaged file can unpack to a thousand times
- * its size. Throws Error.
- */
-function unpack(packed: Uint8Array): Uint8Array {
-  let head: Uint8Array;
-  let length = 512;
-  do {
-    head = zlib.gunzipSync(packed.subarray(0, length), {
-      finishFlush: zlib.constants.Z_SYNC_FLUSH, // accept truncated input
-      maxOutputLength: 1024 * 1024, // 512 bytes unpack to half as many KiB at most
-    });
-    length *= 2;
-  } while (head.length < 16 && length < 2 * packed.length);
-  const declared = declaredBytes(head);
-  if (declared === undefined && head.length >= 16) return head; // not IDX: the parser reports it
-  const limit = Math.min(Math.max(declared ?? 0, 16), MAX_UNPACKED_BYTES);
-  try {
-    return zlib.gunzipSync(packed, { maxOutputLength: limit });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error;
-    throw new Error(`unpacks to more than ${limit} bytes`);
-  }
-}
-
-/** The size of the whole file, read from its first bytes; undefined if they are not a known header. */
-function declaredBytes(head: Uint8Array): number | undefined {
-  if (head.length < 16) return undefined;
-  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
-  const magic = view.getUint32(0);
-  if (magic === LABELS_MAGIC) return 8 + view.getUint32(4);
-  if (magic === IMAGES_MAGIC) {
-    return 16 + view.getUint32(4) * view.getUint32(8) * view.getUint32(12);
-  }
-  return undefined;
 }
 
 function readSizes(bytes: Uint8Array, name: string, magic: number, rank: number): number[] {

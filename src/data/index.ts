@@ -3,12 +3,16 @@ export { AUGMENTATION, augmented } from './augment';
 export { type Batch, disposeBatch, epochBatches, gatherPixels, makeBatch } from './batches';
 export {
   countLabels,
+  DIGITS,
+  embeddedFolder,
   type ImageSet,
   loadDataset,
+  MNIST_MD5,
   type Split,
   slice,
   splitValidation,
   verifyEmbeddedMnist,
 } from './dataset';
-export { randomUniform } from './random';
-export { toInput } from './transforms';
+export { IMAGES_MAGIC, LABELS_MAGIC, parseIdxImages, parseIdxLabels } from './idx';
+export { randomUniform, shuffledIndices } from './random';
+export { type ImageShape, toInput } from './transforms';

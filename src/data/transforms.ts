@@ -1,18 +1,24 @@
 import { inputValues } from '../image/index';
 import { tf } from '../tf/index';
 
+/** The size of images in memory. Without `channels` they are grey. */
+export interface ImageShape {
+  height: number;
+  width: number;
+  channels?: number;
+}
+
 /**
- * The article's transforms for grey images: Resize, ToTensor, Normalize(0.5, 0.5).
+ * The article's transforms: Resize, ToTensor, Normalize(0.5, 0.5).
  *
- * @param pixels [count, height, width], 0 to 255
- * @returns float32 [count, size, size, 1] in [-1, 1]; the caller disposes it
+ * @param pixels [count, height, width, channels], 0 to 255
+ * @returns float32 [count, size, size, channels] in [-1, 1]; the caller disposes it
  */
 export function toInput(
   pixels: Uint8Array,
-  height: number,
-  width: number,
+  { height, width, channels = 1 }: ImageShape,
   size: number,
 ): tf.Tensor4D {
-  const values = inputValues(pixels, height, width, size);
-  return tf.tensor4d(values, [values.length / size ** 2, size, size, 1]);
+  const values = inputValues(pixels, height, width, size, channels);
+  return tf.tensor4d(values, [values.length / (size ** 2 * channels), size, size, channels]);
 }

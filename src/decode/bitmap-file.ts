@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { Jimp } from 'jimp';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { InputError, messageOf } from '../errors';
 import { type Bitmap, MAX_PIXELS } from '../image/index';
 
@@ -24,13 +24,56 @@ const FOREIGN: [pattern: RegExp, problem: string][] = [
  *
  * Throws InputError if the file is not such a picture, is damaged, or holds several pictures.
  */
-export async function readBitmap(file: string): Promise<Bitmap> {
+export function readBitmap(file: string): Promise<Bitmap> {
+  return withPicture(file, async (picture, { width, height }) => {
+    const scale = Math.min(1, Math.sqrt(MAX_PIXELS / (width * height)));
+    const scaled = scale < 1 ? picture.resize(Math.floor(width * scale)) : picture;
+    const decoded = scaled.autoOrient().toColourspace('srgb').ensureAlpha().raw();
+    const { data, info } = await decoded.toBuffer({ resolveWithObject: true });
+    return { data, width: info.width, height: info.height };
+  });
+}
+
+/**
+ * Decodes a picture as a square: resized to `side` along its shorter side, and cut to its middle, as torchvision's Resize
+ * and CenterCrop do. Transparent pictures lie on white. Throws InputError as `readBitmap` does.
+ *
+ * @returns [side, side, 3]
+ */
+export function readSquare(file: string, side: number): Promise<Uint8Array> {
+  return withPicture(file, (picture) =>
+    picture
+      .autoOrient()
+      .resize(side, side, { fit: 'cover', kernel: 'linear' })
+      .flatten({ background: '#fff' })
+      .toColourspace('srgb')
+      .removeAlpha()
+      .raw()
+      .toBuffer(),
+  );
+}
+
+/** Height and width of a picture, from its header. Throws InputError as `readBitmap` does. */
+export function pictureSize(file: string): Promise<{ width: number; height: number }> {
+  return withPicture(file, async (_, { width, height }) => ({ width, height }));
+}
+
+async function withPicture<T>(
+  file: string,
+  body: (picture: Sharp, size: { width: number; height: number }) => Promise<T>,
+): Promise<T> {
   const bytes = readBytes(file);
   const start = bytes.toString('latin1', 0, 1000);
   const foreign = FOREIGN.find(([pattern]) => pattern.test(start));
   if (foreign) throw new InputError(`${file}: ${foreign[1]}`);
   try {
-    return start.startsWith('BM') ? await readBmp(bytes) : await readWithSharp(bytes);
+    const picture = start.startsWith('BM') ? await openBmp(bytes) : openWithSharp(bytes);
+    const { width, height, pages = 1, format } = await picture.metadata();
+    if (pages > 1) {
+      const what = format === 'tiff' ? 'a document' : 'an animation';
+      throw new InputError(`${what} of ${pages} pictures, want a file with one`);
+    }
+    return await body(picture, { width, height });
   } catch (error) {
     if (error instanceof InputError) throw new InputError(`${file}: ${error.message}`);
     const why = messageOf(error).split('\n')[0].trim();
@@ -38,30 +81,16 @@ export async function readBitmap(file: string): Promise<Bitmap> {
   }
 }
 
-async function readWithSharp(bytes: Buffer): Promise<Bitmap> {
-  const picture = sharp(bytes, {
+function openWithSharp(bytes: Buffer): Sharp {
+  return sharp(bytes, {
     failOn: 'error',
     limitInputPixels: MAX_DECODED,
     ignoreIcc: true, // grey values, not colours, matter here; a browser's canvas gives the same
   });
-  const { width, height, pages = 1, format } = await picture.metadata();
-  if (pages > 1) {
-    const what = format === 'tiff' ? 'a document' : 'an animation';
-    throw new InputError(`${what} of ${pages} pictures, want a file with one`);
-  }
-  const scale = Math.min(1, Math.sqrt(MAX_PIXELS / (width * height)));
-  const scaled = scale < 1 ? picture.resize(Math.floor(width * scale)) : picture;
-  const { data, info } = await scaled
-    .autoOrient()
-    .toColourspace('srgb')
-    .ensureAlpha()
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  return { data, width: info.width, height: info.height };
 }
 
 /** sharp does not read BMP. jimp allocates what the header asks for, so that is checked first. */
-async function readBmp(bytes: Buffer): Promise<Bitmap> {
+async function openBmp(bytes: Buffer): Promise<Sharp> {
   const isOld = bytes.readUInt32LE(14) === 12;
   const width = isOld ? bytes.readUInt16LE(18) : bytes.readInt32LE(18);
   const height = isOld ? bytes.readUInt16LE(20) : bytes.readInt32LE(22);
@@ -70,7 +99,8 @@ async function readBmp(bytes: Buffer): Promise<Bitmap> {
     throw new InputError(`${pixels} pixels, want at most ${MAX_PIXELS} in a BMP: save it as PNG`);
   }
   if (bytes.length < bytes.readUInt32LE(2)) throw new Error('it is truncated');
-  return (await Jimp.fromBuffer(bytes)).bitmap;
+  const { data, width: w, height: h } = (await Jimp.fromBuffer(bytes)).bitmap;
+  return sharp(Buffer.from(data), { raw: { width: w, height: h, channels: 4 } });
 }
 
 function readBytes(file: string): Buffer {

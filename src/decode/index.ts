@@ -1,2 +1,2 @@
 /** Decodes image files. Node only; `image/`, which also runs in browsers, does the rest. */
-export { FORMATS, readBitmap } from './bitmap-file';
+export { FORMATS, pictureSize, readBitmap, readSquare } from './bitmap-file';

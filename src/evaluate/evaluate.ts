@@ -80,6 +80,6 @@ export async function evaluate(
     accuracy: correct / images,
     predictions: seen,
     confidences: confidences.subarray(0, images),
-    confusion: confusionMatrix(set.labels, seen, set.classes),
+    confusion: confusionMatrix(set.labels, seen, set.classNames.length),
   };
 }

@@ -45,7 +45,7 @@ export function gradCam(
     some.reduce((result, each) => each.apply(result) as tf.Tensor, x);
   let explained = label;
   const map = tf.tidy(() => {
-    const input = toInput(image.pixels, image.height, image.width, inputSizeOf(model));
+    const input = toInput(image.pixels, image, inputSizeOf(model));
     const maps = apply(layers.slice(0, at + 1), input) as tf.Tensor4D; // [1, height, width, channels]
     const logitsOf = (x: tf.Tensor) => apply(layers.slice(at + 1), x) as tf.Tensor2D;
     explained ??= logitsOf(maps).argMax(1).dataSync()[0];

@@ -40,7 +40,8 @@ export function occlusion(
     width,
     length: count,
     labels,
-    classes: 1,
+    channels: 1,
+    classNames: [''],
   };
   const [whole, ...parts] = predictBatch(
     model,

@@ -74,13 +74,20 @@ export function resize(
   return resized;
 }
 
-/** The same as `normalise(resize(…))`, but faster: it normalises only the box that is not black. */
+/**
+ * The same as `normalise(resize(…))`, but faster: it normalises only the box that is not black.
+ *
+ * @param pixels [count, height, width, channels]
+ * @returns [count, size, size, channels]
+ */
 export function inputValues(
   pixels: Uint8Array,
   height: number,
   width: number,
   size: number,
+  channels = 1,
 ): Float32Array {
+  if (channels > 1) return colourValues(pixels, height, width, size, channels);
   const { count, resizeImage } = resizer(pixels, height, width, size);
   const area = size * size;
   const values = new Float32Array(count * area).fill(NORMALISED[0]);
@@ -91,6 +98,24 @@ export function inputValues(
       const row = i * area + y * size;
       for (let x = left; x < right; x++) values[row + x] = NORMALISED[resized[y * size + x]];
     }
+  }
+  return values;
+}
+
+/** Each channel is resized like a grey image, as PIL does. */
+function colourValues(
+  pixels: Uint8Array,
+  height: number,
+  width: number,
+  size: number,
+  channels: number,
+): Float32Array {
+  const values = new Float32Array((pixels.length / (height * width)) * size * size);
+  for (let channel = 0; channel < channels; channel++) {
+    const plane = new Uint8Array(pixels.length / channels);
+    for (let i = 0; i < plane.length; i++) plane[i] = pixels[i * channels + channel];
+    const resized = inputValues(plane, height, width, size);
+    for (let i = 0; i < resized.length; i++) values[i * channels + channel] = resized[i];
   }
   return values;
 }

@@ -1,6 +1,7 @@
 /** The network: its table of layers, and the model built from it. */
 export { type AlexNetOptions, alexnet, SMALL, zeroAlexnet } from './alexnet';
 export { Dropout, dropoutLayers } from './dropout';
+export { classNamesOf, nameClasses, readsDigits } from './info';
 export { INITIALISATIONS, type Initialisation, initialise } from './initialise';
 export {
   ALEXNET,

@@ -20,14 +20,18 @@ export function inputSizeOf(model: tf.LayersModel): number {
   return model.inputs[0].shape[1] as number;
 }
 
-/** Throws InputError unless `model` takes grey images and has one output for each class of `set`. */
-export function checkFits(model: tf.LayersModel, set: ImageSet): void {
-  const channels = model.inputs[0].shape[3];
+/** Throws InputError unless `model` takes images like those of `set` and has one output for each class. */
+export function checkFits(model: tf.LayersModel, { name, channels, classNames }: ImageSet): void {
+  const colour = (count: number | null) => (count === 1 ? 'grey' : `${count} colour channels`);
+  const wanted = model.inputs[0].shape[3];
   const classes = model.outputs[0].shape[1];
-  if (channels !== 1 || classes !== set.classes) {
+  if (wanted !== channels) {
     throw new InputError(
-      `the model has ${channels} input channel(s) and ${classes} classes, ${set.name} has 1 and ${set.classes}`,
+      `the model wants ${colour(wanted)} images, ${name} has ${colour(channels)}`,
     );
+  }
+  if (classes !== classNames.length) {
+    throw new InputError(`the model has ${classes} classes, ${name} has ${classNames.length}`);
   }
 }
 

@@ -1,6 +1,7 @@
-import { gatherPixels, type ImageSet, toInput } from '../data/index';
+import { gatherPixels, type ImageSet, type ImageShape, toInput } from '../data/index';
+import { readSquare } from '../decode/index';
 import type { GreyImage } from '../image/index';
-import { inputSizeOf } from '../model/index';
+import { inputSizeOf, readsDigits } from '../model/index';
 import { autocast, type Precision, tf } from '../tf/index';
 import { type DigitOptions, readDigit } from './image';
 
@@ -18,37 +19,53 @@ export function predictBatch(
   indices: ArrayLike<number>,
   precision: Precision = 'float32',
 ): Prediction[] {
-  return predictPixels(model, gatherPixels(set, indices), set.height, set.width, precision);
+  return predictPixels(model, gatherPixels(set, indices), set, precision);
 }
 
 /** Predicts one grey, square image: light strokes on black, like the last of `digitSteps`. */
 export function predictImage(
   model: tf.LayersModel,
-  { pixels, height, width }: GreyImage,
+  image: GreyImage,
   precision: Precision = 'float32',
 ): Prediction {
-  return predictPixels(model, pixels, height, width, precision)[0];
+  return predictPixels(model, image.pixels, image, precision)[0];
 }
 
-/** Predicts an image file. Throws InputError if it is not a readable picture, or contains no digit. */
+/**
+ * Predicts an image file. A network for digits gets the digit in MNIST's form; any other gets the picture, cut to a
+ * square, in the colours it wants. Throws InputError if it is not a readable picture, or contains no digit.
+ */
 export async function predictFile(
   model: tf.LayersModel,
   file: string,
   options: DigitOptions = {},
 ): Promise<Prediction> {
-  const steps = await readDigit(file, options);
-  return predictImage(model, steps[steps.length - 1]);
+  if (readsDigits(model)) return predictImage(model, (await readDigit(file, options)).pop()!);
+  const side = inputSizeOf(model);
+  const colour = await readSquare(file, side); // [side, side, 3]
+  const channels = model.inputs[0].shape[3] as number;
+  const pixels = channels === 3 ? colour : greyOf(colour);
+  const shape = { height: side, width: side, channels };
+  return predictPixels(model, pixels, shape, 'float32')[0];
+}
+
+/** ITU-R 601 luma, as in PIL's mode `L`. */
+function greyOf(colour: Uint8Array): Uint8Array {
+  return Uint8Array.from(
+    { length: colour.length / 3 },
+    (_, i) =>
+      (colour[3 * i] * 19595 + colour[3 * i + 1] * 38470 + colour[3 * i + 2] * 7471 + 0x8000) >> 16,
+  );
 }
 
 function predictPixels(
   model: tf.LayersModel,
   pixels: Uint8Array,
-  height: number,
-  width: number,
+  shape: ImageShape,
   precision: Precision,
 ): Prediction[] {
   const rows = tf.tidy(() => {
-    const input = toInput(pixels, height, width, inputSizeOf(model)); // [batch, size, size, 1]
+    const input = toInput(pixels, shape, inputSizeOf(model)); // [batch, size, size, channels]
     const logits = autocast(precision, () => model.apply(input)) as tf.Tensor2D; // [batch, classes]
     return tf.softmax(logits).arraySync();
   });

@@ -48,7 +48,7 @@ export const RUN_SETTINGS = {
   }),
   dataFolder: setting(
     optional(nullable(text)),
-    "a folder of IDX files, or torchvision's layout (default: the embedded MNIST)",
+    'images of your own: a folder per class, IDX files, mnist.npz or a CSV (default: MNIST)',
     { default: null, flag: 'data', change: 'freely' }, // resuming compares the images, not the folder
   ),
 } satisfies Settings;

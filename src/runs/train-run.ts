@@ -6,7 +6,7 @@ import type { ImageSet } from '../data/index';
 import { InputError } from '../errors';
 import { evaluate } from '../evaluate/index';
 import { hashOf, lockFolder, makeFolder, readJson, writeJson } from '../files';
-import { checkFits, inputSizeOf } from '../model/index';
+import { checkFits, inputSizeOf, nameClasses } from '../model/index';
 import type { ProgressListener } from '../progress';
 import { withDefaults } from '../settings';
 import { saveModel } from '../storage/index';
@@ -140,6 +140,7 @@ export async function trainRun(
   if (!validation && (settings.keep === 'best' || settings.patience !== null)) {
     throw new InputError('keep best and patience compare the validation loss: keep images for it');
   }
+  nameClasses(model, set);
   if (options.memoryCheck ?? true) checkMemory(model, settings.batchSize);
   if (resume === 'no') checkNewRun(folder);
   else makeFolder(folder);
@@ -149,7 +150,7 @@ export async function trainRun(
     replaceByNext(folder); // if a process was killed just then
     const place = placeToTrain(folder);
     makeFolder(place);
-    const dataSha256 = hashOf('sha256', set.pixels, set.labels);
+    const dataSha256 = hashOf('sha256', set.pixels, bytesOf(set.labels));
     restore(training, place, settings, dataSha256, options);
     writeJson(unfinishedFile(place), { settings });
     options.onStart?.();
@@ -211,6 +212,9 @@ export async function trainRun(
     unlock();
   }
 }
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array) =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Loads the last checkpoint of an unfinished run into `training`. Deletes the checkpoints of a run that is replaced. */
 function restore(

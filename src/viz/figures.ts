@@ -36,8 +36,11 @@ export function pointsFigure(
  * The confusion matrix. Rows are the actual classes, columns the predicted ones. The diagonal is blue, by share of the
  * class; mistakes are orange, by their number compared with the most frequent mistake, so that they stand out.
  */
-export function confusionFigure(confusion: number[][], title = 'Confusion matrix'): Figure {
-  const classes = confusion.map((_, index) => String(index));
+export function confusionFigure(
+  confusion: number[][],
+  classes: readonly string[] = confusion.map((_, index) => String(index)),
+  title = 'Confusion matrix',
+): Figure {
   const worst = Math.max(1, ...confusion.flatMap((row, a) => row.filter((_, p) => a !== p)));
   const cells = (
     color: string,

@@ -34,14 +34,15 @@ export async function imageGrid(
   if (predictions && predictions.length !== indices.length) {
     throw new InputError(`${predictions.length} predictions for ${indices.length} images`);
   }
-  const { height, width, labels } = set;
+  const { height, width, channels, labels, classNames } = set;
   const pixels = gatherPixels(set, indices);
-  const area = height * width;
+  const area = height * width * channels;
   const cells = Array.from(indices, (index, i): Cell => {
-    const image = { pixels: pixels.subarray(i * area, (i + 1) * area), width, height };
+    const image = { pixels: pixels.subarray(i * area, (i + 1) * area), width, height, channels };
     const actual = labels[index];
-    if (!predictions) return { ...image, caption: `Label: ${actual}`, frame: CARD };
-    const caption = `Pred: ${predictions[i]} | Actual: ${actual}`;
+    const name = classNames[actual];
+    if (!predictions) return { ...image, caption: `Label: ${name}`, frame: CARD };
+    const caption = `Pred: ${classNames[predictions[i]]} | Actual: ${name}`;
     return { ...image, caption, frame: predictions[i] === actual ? CARD : RED };
   });
   return drawGrid(inRows(cells, columns), size);
@@ -122,6 +123,8 @@ function valueBetween({ values, height, width }: Heat, y: number, x: number): nu
 }
 
 interface Cell extends GreyImage {
+  /** Without it the image is grey. */
+  channels?: number;
   /** From -1 (blue) to 1 (red), for each pixel. */
   heat?: Float32Array;
   caption?: string;
@@ -174,13 +177,15 @@ async function drawGrid(
   return sheet.getBuffer('image/png');
 }
 
-function jimpImage({ pixels, heat, width, height }: Cell): InstanceType<typeof Jimp> {
+function jimpImage({ pixels, heat, width, height, channels = 1 }: Cell): InstanceType<typeof Jimp> {
   const data = Buffer.alloc(4 * width * height, 255);
-  for (let i = 0; i < pixels.length; i++) {
+  for (let i = 0; i < width * height; i++) {
     const [red, blue] = heat ? [Math.max(0, heat[i]), Math.max(0, -heat[i])] : [0, 0];
-    const mix = (color: number) =>
-      pixels[i] * (1 - 0.75 * (red + blue)) + 0.75 * color * (red + blue);
-    data.set([mix(red > 0 ? 255 : 40), mix(70), mix(blue > 0 ? 255 : 40)], 4 * i);
+    const mix = (channel: number, color: number) => {
+      const value = pixels[i * channels + (channel % channels)];
+      return value * (1 - 0.75 * (red + blue)) + 0.75 * color * (red + blue);
+    };
+    data.set([mix(0, red > 0 ? 255 : 40), mix(1, 70), mix(2, blue > 0 ? 255 : 40)], 4 * i);
   }
   return Jimp.fromBitmap({ data, width, height }) as InstanceType<typeof Jimp>;
 }

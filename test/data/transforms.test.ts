@@ -45,7 +45,7 @@ test('the input equals the resized bytes, normalised, for any share of black', a
     pixels[36 + 14] = 100;
     pixels.fill(255, 3 * 36);
     for (const size of [3, 6, 13]) {
-      const out = toInput(pixels, 6, 6, size);
+      const out = toInput(pixels, { height: 6, width: 6 }, size);
       expect([...out.dataSync()]).toEqual([...normalise(resize(pixels, 6, 6, size))]);
       expect(Math.max(...out.dataSync().slice(2 * size * size, 3 * size * size))).toBe(-1);
       out.dispose();
@@ -55,12 +55,12 @@ test('the input equals the resized bytes, normalised, for any share of black', a
 
 test('the input is a batch of square images of one channel', async () => {
   await expectNoLeak(() => {
-    const out = toInput(new Uint8Array(2 * 28 * 28).fill(255), 28, 28, 227);
+    const out = toInput(new Uint8Array(2 * 28 * 28).fill(255), { height: 28, width: 28 }, 227);
     expect(out.shape).toEqual([2, 227, 227, 1]);
     expect(Math.min(...out.dataSync())).toBe(1);
     out.dispose();
   });
-  expect(() => toInput(new Uint8Array(10), 28, 28, 227)).toThrow(
+  expect(() => toInput(new Uint8Array(10), { height: 28, width: 28 }, 227)).toThrow(
     '10 pixels are not whole images of 28×28',
   );
 });

@@ -107,7 +107,7 @@ test('a CMYK JPEG keeps its colours', async () => {
   close(colour(88, 100), [150, 20, 30]);
 });
 
-test('bytes after the end, 16 bits, grey with alpha, interlaced, progressive, WebP, AVIF, 60 megapixels: all the same 7', async () => {
+test('bytes after the end, 16 bits, grey with alpha, interlaced, progressive, WebP, AVIF, 30 megapixels: all the same 7', async () => {
   const original = await encode(50, seven);
   const enlarged = () => sharp(original).resize(400, 480, { kernel: 'nearest' });
   const jpeg = await enlarged().jpeg({ quality: 95 }).toBuffer();
@@ -123,8 +123,8 @@ test('bytes after the end, 16 bits, grey with alpha, interlaced, progressive, We
     'strips.tiff': await enlarged().tiff({ compression: 'lzw', predictor: 'none' }).toBuffer(),
     'a.webp': await enlarged().webp().toBuffer(),
     'a.avif': await enlarged().avif({ effort: 0 }).toBuffer(),
-    '60-megapixels.jpg': await sharp(original)
-      .resize(7000, 8400, { kernel: 'nearest' })
+    '30-megapixels.jpg': await sharp(original)
+      .resize(5000, 6000, { kernel: 'nearest' })
       .jpeg()
       .toBuffer(),
   };

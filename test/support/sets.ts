@@ -16,7 +16,8 @@ export function barSet(length: number, classes = 10, seed = 1): ImageSet {
       pixels[i * height * width + p] = lit ? 200 + 50 * random() : 40 * random();
     }
   }
-  return { name: 'bars', pixels, labels, length, height, width, classes };
+  const classNames = Array.from({ length: classes }, (_, label) => String(label));
+  return { name: 'bars', pixels, labels, length, height, width, channels: 1, classNames };
 }
 
 /** A small network with every kind of layer. */

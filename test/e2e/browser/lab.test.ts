@@ -53,7 +53,7 @@ const lanes: Record<string, (page: Page) => Promise<void>>[] = [
     '00-start': runToEnd({ figures: 1, pictures: 2 }),
     '01-network': runToEnd({ figures: 1, pictures: 3 }),
     '02-data': runToEnd({ figures: 1, pictures: 4 }),
-    '07-further': runToEnd({ figures: 4, pictures: 3 }),
+    '07-further': runToEnd({ figures: 5, pictures: 5 }),
   },
 ];
 

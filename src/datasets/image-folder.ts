@@ -1,0 +1,143 @@
+/** Image folders as of torchvision's `ImageFolder`: one folder per class. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { ImageSet, Split } from '../data/index';
+import { pictureSize, readSquare } from '../decode/index';
+import { InputError } from '../errors';
+import { filesBelow } from './files';
+import type { LoadOptions, Part } from './part';
+
+const PICTURE = /\.(png|jpe?g|webp|avif|gif|tiff?|bmp)$/i;
+const SPLITS: Record<Split, string[]> = {
+  train: ['train', 'training'],
+  test: ['test', 'testing', 'val', 'valid', 'validation'],
+};
+/** Images are kept as squares of the median size, within these limits. */
+const [SMALLEST, LARGEST] = [28, 256];
+const SAMPLED = 100;
+
+export interface ClassFolders {
+  title: string;
+  isWhole: boolean;
+  /** The files of each class, in the order of their names. */
+  classes: { name: string; files: string[] }[];
+}
+
+/** Returns undefined if `place` has no folders with pictures. Throws InputError if its classes make no sense. */
+export function findClasses(place: string, split: Split): ClassFolders | undefined {
+  const folders = foldersIn(place);
+  const part = folders.find((name) => SPLITS[split].includes(name.toLowerCase()));
+  const other = split === 'train' ? 'test' : 'train';
+  if (!part && folders.some((name) => SPLITS[other].includes(name.toLowerCase()))) {
+    throw new InputError(
+      `${place}: has ${other} images, but no folder ${SPLITS[split].join(' or ')}`,
+    );
+  }
+  const root = part ? path.join(place, part) : place;
+  const classes = foldersIn(root)
+    .map((name) => ({
+      name,
+      files: filesBelow(path.join(root, name), 8).filter((file) => PICTURE.test(file)),
+    }))
+    .filter(({ files }) => files.length > 0);
+  if (classes.length === 0) return undefined;
+  const title = path.basename(path.resolve(place));
+  if (classes.length === 1) {
+    throw new InputError(
+      `${root}: only one class, ${classes[0].name}. Want a folder for each class`,
+    );
+  }
+  const names = classes.map(({ name }) => name);
+  const double = names.find((name, i) =>
+    names.some((each, j) => j < i && each.toLowerCase() === name.toLowerCase()),
+  );
+  if (double) {
+    const same = names.filter((name) => name.toLowerCase() === double.toLowerCase());
+    throw new InputError(`${root}: classes that differ in case only: ${same.join(', ')}`);
+  }
+  return { title, isWhole: !part, classes };
+}
+
+function foldersIn(place: string): string[] {
+  return fs
+    .readdirSync(place)
+    .filter((name) => !name.startsWith('.'))
+    .filter((name) => fs.statSync(path.join(place, name), { throwIfNoEntry: false })?.isDirectory())
+    .sort();
+}
+
+/** Decodes all pictures, several at a time. */
+export async function readClasses(
+  { title, isWhole, classes }: ClassFolders,
+  { skipBad = false, onProgress, say = () => {} }: LoadOptions,
+): Promise<Part> {
+  const single = classes.find(({ files }) => files.length === 1);
+  if (single) say(`class ${single.name} has one picture: no other tests or validates it`);
+  const files = classes.flatMap(({ files: each }, label) => each.map((file) => ({ file, label })));
+  const side = await sideOf(files.map(({ file }) => file));
+  const area = side * side * 3;
+  const pixels = new Uint8Array(files.length * area);
+  const bad: { index: number; why: string }[] = [];
+  const started = performance.now();
+  let [next, done] = [0, 0];
+  const work = async () => {
+    while (next < files.length) {
+      const index = next++;
+      try {
+        pixels.set(await readSquare(files[index].file, side), index * area);
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        bad.push({ index, why: error.message });
+      }
+      const seconds = (performance.now() - started) / 1000;
+      onProgress?.({
+        label: 'Reading pictures',
+        done: ++done,
+        total: files.length,
+        unit: 'image',
+        seconds,
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: 2 * os.availableParallelism() }, work));
+  bad.sort((a, b) => a.index - b.index);
+  if (bad.length > 0 && !skipBad) {
+    const more = bad.length > 1 ? ` (and ${bad.length - 1} more)` : '';
+    throw new InputError(`${bad[0].why}${more}. To leave out such pictures: --skip-bad`);
+  }
+  if (bad.length > 0) say(`left out ${bad.length} pictures, the first: ${bad[0].why}`);
+  const out = new Set(bad.map(({ index }) => index));
+  const kept = files.flatMap((_, index) => (out.has(index) ? [] : [index]));
+  const colour = withoutGaps(pixels, kept, area);
+  const isGrey = colour.every((value, i) => i % 3 === 0 || value === colour[i - (i % 3)]);
+  const set: ImageSet = {
+    name: title,
+    pixels: isGrey ? colour.filter((_, i) => i % 3 === 0) : colour,
+    labels: Uint16Array.from(kept, (index) => files[index].label),
+    ...{ length: kept.length, height: side, width: side, channels: isGrey ? 1 : 3 },
+    classNames: classes.map(({ name }) => name),
+  };
+  return { set, isWhole };
+}
+
+/** The median of the shorter sides of some pictures. */
+async function sideOf(files: string[]): Promise<number> {
+  const step = Math.max(1, Math.floor(files.length / SAMPLED));
+  const sizes: number[] = [];
+  for (let i = 0; i < files.length; i += step) {
+    const size = await pictureSize(files[i]).catch(() => undefined); // reported when it is decoded
+    if (size) sizes.push(Math.min(size.width, size.height));
+  }
+  const median = sizes.sort((a, b) => a - b)[Math.floor(sizes.length / 2)] ?? LARGEST;
+  return Math.min(LARGEST, Math.max(SMALLEST, median));
+}
+
+function withoutGaps(pixels: Uint8Array, kept: number[], area: number): Uint8Array {
+  if (kept.length * area === pixels.length) return pixels;
+  const result = new Uint8Array(kept.length * area);
+  for (const [i, index] of kept.entries()) {
+    result.set(pixels.subarray(index * area, (index + 1) * area), i * area);
+  }
+  return result;
+}

@@ -1,0 +1,3 @@
+/** Your own images: recognises what a folder or file holds, and reads it as an `ImageSet`. */
+export { LAYOUTS, loadImages } from './load';
+export type { LoadOptions } from './part';
