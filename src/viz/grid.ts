@@ -14,6 +14,8 @@ const CARD = 0x2b2f36ff;
 const GAP = 10;
 const CAPTION_HEIGHT = 22;
 const FRAME = 4;
+/** The width of a letter in captions, roughly, in pixels. */
+const LETTER = 7;
 
 export interface GridOptions {
   /** The predicted class of each image. Captions become `Pred: 7 | Actual: 7`, and wrong ones get a red frame. */
@@ -42,7 +44,9 @@ export async function imageGrid(
     const actual = labels[index];
     const name = classNames[actual];
     if (!predictions) return { ...image, caption: `Label: ${name}`, frame: CARD };
-    const caption = `Pred: ${classNames[predictions[i]]} | Actual: ${name}`;
+    const predicted = classNames[predictions[i]];
+    const long = `Pred: ${predicted} | Actual: ${name}`;
+    const caption = LETTER * long.length <= size ? long : `${predicted} | ${name}`;
     return { ...image, caption, frame: predictions[i] === actual ? CARD : RED };
   });
   return drawGrid(inRows(cells, columns), size);
