@@ -4,6 +4,7 @@ export { accumulationSection } from './accumulation';
 export { explanationSection } from './explanations';
 export { absolute, fingerprint, relative, seedValues } from './fingerprint';
 export { networkSections } from './network';
+export { othersSection } from './others';
 export { preprocessingSection } from './preprocessing';
 export { type Golden, readGolden } from './read-golden';
 export { isWithin, markdown, row, type Section } from './sections';

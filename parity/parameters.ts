@@ -4,18 +4,6 @@ import { trainableVariables } from '../src/model/index';
 import { tf } from '../src/tf/index';
 import { seedValues } from './fingerprint';
 
-/** The article's modules that have parameters, in the order of our layers. */
-const MODULES = [
-  'features.0',
-  'features.3',
-  'features.6',
-  'features.8',
-  'features.10',
-  'classifier.1',
-  'classifier.4',
-  'classifier.6',
-];
-
 export interface Parameter {
   /** `features.0.weight` */
   name: string;
@@ -29,14 +17,23 @@ export interface Parameter {
 export function parametersOf(model: tf.LayersModel): Parameter[] {
   const flattened = (model.getLayer('flatten').input as tf.SymbolicTensor).shape.slice(1);
   const variables = trainableVariables(model);
-  return MODULES.flatMap((module, i) => {
-    const [kernel, bias] = variables.slice(2 * i, 2 * i + 2);
+  let [sequential, index] = ['features', 0];
+  let isFlat = false; // after the first dense layer
+  return model.layers.flatMap((layer): Parameter[] => {
+    const kind = layer.getClassName();
+    if (kind === 'InputLayer' || kind === 'ZeroPadding2D') return [];
+    const module = `${sequential}.${index}`;
+    if (kind === 'Flatten') [sequential, index] = ['classifier', 0];
+    // A ReLU is a module too. It has the next number.
+    else index += kind === 'Conv2D' || kind === 'Dense' ? 2 : 1;
+    if (layer.weights.length === 0) return [];
+    const [kernel, bias] = variables.splice(0, 2);
     let shape = kernel.shape;
     if (kernel.rank === 2) {
       // A dense layer is a convolution over its whole input.
       const [inputs, outputs] = kernel.shape;
-      const input = module === 'classifier.1' ? flattened.map(Number) : [1, 1, inputs];
-      shape = [...input, outputs];
+      shape = [...(isFlat ? [1, 1, inputs] : flattened.map(Number)), outputs];
+      isFlat = true;
     }
     const fanIn = kernel.size / bias.size;
     return [

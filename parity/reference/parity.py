@@ -23,7 +23,7 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from alexnet import AlexNet
+from alexnet import OTHERS, AlexNet
 from fingerprint import absolute, fingerprint, relative, seed_values, shortest
 from PIL import Image
 
@@ -54,7 +54,11 @@ def seeded(dtype, **size):
     A network with weights by formula, dropout off. Kernels are uniform in ±√6/√fan_in (He): with PyTorch's ±1/√fan_in
     activations shrink layer by layer until 1e-4 would be a loose limit. Biases are uniform in ±1/√fan_in.
     """
-    model = AlexNet(**size).eval()
+    return with_seed(AlexNet(**size), dtype)
+
+
+def with_seed(model, dtype):
+    model.eval()
     with torch.no_grad():
         for stream, (_, parameter, fan_in) in enumerate(with_fan_in(model)):
             gain = math.sqrt(6) if parameter.dim() > 1 else 1
@@ -187,6 +191,28 @@ def explanations(digit=DIGITS[0], layers=("conv2", "conv5")):
             "rounding": (falls - exact_falls).abs().max().item(),
         },
     }
+
+
+def others(digits=DIGITS):
+    """Logits and gradients of the other networks."""
+
+    def run(build, size, dtype):
+        model = with_seed(build(), dtype)
+        x, labels = batch("t10k", digits, size, dtype)
+        logits = model(x)
+        F.cross_entropy(logits, labels).backward()
+        gradient = torch.cat([p.grad.flatten() for p in model.parameters()])
+        return fingerprint(logits), fingerprint(gradient)
+
+    def compared(build, size):
+        logits, gradient = run(build, size, torch.float32)
+        exact_logits, exact_gradient = run(build, size, torch.float64)
+        return {
+            "logits": {**logits, "rounding": absolute(logits, exact_logits)},
+            "gradient": {**gradient, "rounding": relative(gradient, exact_gradient)},
+        }
+
+    return {name: compared(build, size) for name, (build, size) in OTHERS.items()}
 
 
 class Run:
@@ -333,6 +359,7 @@ def farthest(a, b):
 golden = {
     "network": network(),
     "explanations": explanations(),
+    "others": others(),
     "curve": curve(),
     "accumulation": accumulation(),
     "initialisation": initialisation(),

@@ -2,9 +2,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { positiveInteger, positiveNumber } from '../checks';
-import { type ImageSet, slice, splitValidation } from '../data/index';
+import { type ImageSet, loadDataset, slice, splitValidation } from '../data/index';
 import { InputError } from '../errors';
-import { alexnet } from '../model/index';
+import { alexnet, layerTable, NETWORKS, totals } from '../model/index';
 import {
   CHANGEABLE,
   CHECKPOINT_MINUTES,
@@ -16,9 +16,9 @@ import {
   weightsSha256,
 } from '../runs/index';
 import type { Setting } from '../settings';
-import type { Precision } from '../tf/index';
-import type { EpochRecord } from '../train/index';
-import { percent, streamProgress } from '../viz/index';
+import { fastestPrecision, type Precision } from '../tf/index';
+import { type EpochRecord, newTraining, trainStep } from '../train/index';
+import { percent, plainTable, streamProgress } from '../viz/index';
 import {
   command,
   imagesOf,
@@ -43,6 +43,7 @@ interface TrainArguments {
   checkpointSteps?: number;
   memoryCheck: boolean;
   skipBad?: boolean;
+  listNetworks?: boolean;
 }
 
 const now = new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-');
@@ -55,7 +56,7 @@ const OPTIONS = new Map(
   ]),
 );
 
-const program = command('train', 'Trains AlexNet and writes the run to a folder.');
+const program = command('train', 'Trains a network and writes the run to a folder.');
 for (const option of OPTIONS.values()) program.addOption(option);
 program
   .option('--run <dir>', 'the folder to write', path.join('runs', now))
@@ -76,18 +77,23 @@ program
     'also write a checkpoint after this many steps',
     numberOf(positiveInteger),
   )
+  .option('--list-networks', 'show the networks, with the time of a training step, and end')
   .option('--skip-bad', 'leave out pictures of --data that cannot be read')
   .option('--no-memory-check', 'train even if memory looks insufficient')
   .action(trainCommand);
 
 async function trainCommand(args: TrainArguments, program: Command): Promise<void> {
+  if (args.listNetworks) return listNetworks();
   if (args.change.length > 0 && !args.resume) throw new InputError('--change goes with --resume');
   const settings = settingsFrom(program, args.resume ? args.run : undefined);
-  const { inputSize, seed, initialisation, epochs } = settings;
+  const { network = 'alexnet', inputSize, seed, initialisation, epochs } = settings;
   const { name, train, validation } = await loadSets(settings, args.skipBad);
   const { channels, classNames } = train;
   const classes = classNames.length;
-  const model = alexnet({ inputSize, seed, initialisation, channels, classes });
+  const model = alexnet({
+    ...{ layers: NETWORKS[network].layers, inputSize, channels, classes },
+    ...{ seed, initialisation },
+  });
   const precision = resolvePrecision(settings.precision);
   const say = (line: string) => console.log(line);
   const count = (n: number) => n.toLocaleString('en-US');
@@ -129,7 +135,34 @@ function settingsFrom(program: Command, resumed?: string): Given {
     const isGiven = !unfinished || program.getOptionValueSource(key) === 'cli';
     return [name, isGiven ? program.getOptionValue(key) : unfinished[name as SettingName]];
   });
-  return Object.fromEntries(values) as Given;
+  const given = Object.fromEntries(values) as Given;
+  if (!unfinished && program.getOptionValueSource('inputSize') === 'default') {
+    given.inputSize = NETWORKS[given.network ?? 'alexnet'].inputSize;
+  }
+  return given;
+}
+
+/** The networks, their size, and how long a step of 32 images takes on this machine. */
+function listNetworks(): void {
+  const images = slice(loadDataset('train'), 0, 32);
+  const batch = [...Array(images.length).keys()];
+  const rows = Object.entries(NETWORKS).map(([name, { layers, inputSize, description }]) => {
+    const table = totals(layerTable(layers, { inputSize, channels: 1, classes: 10 }));
+    const training = newTraining(alexnet({ layers, inputSize }), { precision: fastestPrecision() });
+    const times = [0, 1, 2].map(() => {
+      const started = performance.now();
+      trainStep(training, images, [batch]);
+      return performance.now() - started;
+    });
+    training.optimizer.dispose();
+    training.model.dispose();
+    return [
+      ...[name, `${inputSize}×${inputSize}`, table.parameters.toLocaleString('en-US')],
+      ...[(table.macs / 1e6).toFixed(1), `${Math.min(...times).toFixed(0)} ms`, description],
+    ];
+  });
+  const head = ['network', 'input', 'parameters', 'million MACs', 'step of 32', ''];
+  console.log(plainTable([head, ...rows]));
 }
 
 interface Sets {

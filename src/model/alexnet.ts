@@ -3,7 +3,8 @@ import { InputError } from '../errors';
 import { freeUnreachable, freeWhenUnreachable, tf } from '../tf/index';
 import { Dropout } from './dropout';
 import { type Initialisation, initialise } from './initialise';
-import { ALEXNET, type LayerSpec, layerTable, SMALL_ALEXNET } from './layers';
+import { type LayerSpec, layerTable } from './layers';
+import { ALEXNET, SMALL_ALEXNET } from './networks';
 
 export interface AlexNetOptions {
   /** Height and width of the input, in pixels. */

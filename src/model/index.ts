@@ -4,12 +4,11 @@ export { Dropout, dropoutLayers } from './dropout';
 export { classNamesOf, nameClasses, readsDigits } from './info';
 export { INITIALISATIONS, type Initialisation, initialise } from './initialise';
 export {
-  ALEXNET,
   type Dimensions,
   type LayerRow,
   type LayerSpec,
   layerTable,
-  SMALL_ALEXNET,
   totals,
 } from './layers';
+export { ALEXNET, NETWORKS, type Network, type NetworkName, SMALL_ALEXNET } from './networks';
 export { checkFits, inputSizeOf, namedWeights, trainableVariables } from './weights';

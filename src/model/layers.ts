@@ -1,43 +1,16 @@
 /**
- * AlexNet as a table of layers, and what follows from the table: shapes, parameters, multiply–accumulates.
- * Plain data, no TensorFlow.
+ * The rows of a network's table, and what follows from them: shapes, parameters, multiply–accumulates.
+ * Plain data, no TensorFlow. networks.ts has the tables.
  */
 import { InputError } from '../errors';
 
+/** Every convolution is followed by a ReLU. `units: 0` means the number of classes. */
 export type LayerSpec =
   | { kind: 'conv'; name: string; filters: number; kernel: number; stride: number; padding: number }
   | { kind: 'maxPool'; name: string; kernel: number; stride: number }
   | { kind: 'flatten'; name: string }
   | { kind: 'dropout'; name: string }
   | { kind: 'dense'; name: string; units: number; relu: boolean };
-
-/**
- * The article's network, layer by layer (torchvision's one-tower AlexNet with one input channel).
- * Every convolution is followed by a ReLU. `units: 0` means the number of classes.
- */
-export const ALEXNET: readonly LayerSpec[] = [
-  { kind: 'conv', name: 'conv1', filters: 64, kernel: 11, stride: 4, padding: 2 },
-  { kind: 'maxPool', name: 'pool1', kernel: 3, stride: 2 },
-  { kind: 'conv', name: 'conv2', filters: 192, kernel: 5, stride: 1, padding: 2 },
-  { kind: 'maxPool', name: 'pool2', kernel: 3, stride: 2 },
-  { kind: 'conv', name: 'conv3', filters: 384, kernel: 3, stride: 1, padding: 1 },
-  { kind: 'conv', name: 'conv4', filters: 256, kernel: 3, stride: 1, padding: 1 },
-  { kind: 'conv', name: 'conv5', filters: 256, kernel: 3, stride: 1, padding: 1 },
-  { kind: 'maxPool', name: 'pool5', kernel: 3, stride: 2 },
-  { kind: 'flatten', name: 'flatten' },
-  { kind: 'dropout', name: 'dropout6' },
-  { kind: 'dense', name: 'fc6', units: 4096, relu: true },
-  { kind: 'dropout', name: 'dropout7' },
-  { kind: 'dense', name: 'fc7', units: 4096, relu: true },
-  { kind: 'dense', name: 'fc8', units: 0, relu: false },
-];
-
-/** The same structure with a quarter of the filters and small dense layers: 0.24 million parameters at 64×64. */
-export const SMALL_ALEXNET: readonly LayerSpec[] = ALEXNET.map((layer) => {
-  if (layer.kind === 'conv') return { ...layer, filters: layer.filters / 4 };
-  if (layer.kind === 'dense' && layer.units > 0) return { ...layer, units: 256 };
-  return layer;
-});
 
 /** The sizes of a network's input and output. */
 export interface Dimensions {

@@ -2,16 +2,22 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
 import { InputError, messageOf } from '../errors';
-import { ALEXNET, type LayerSpec, namedWeights, zeroAlexnet } from '../model/index';
+import { type LayerSpec, namedWeights, zeroAlexnet } from '../model/index';
 import type { ProgressListener } from '../progress';
 import { tf } from '../tf/index';
 import { readArchive } from './archive';
-import { compareShapes, inferDimensions, type Parameter, parameters } from './parameters';
+import {
+  compareShapes,
+  inferDimensions,
+  networkFor,
+  type Parameter,
+  parameters,
+} from './parameters';
 import { readSafetensors } from './safetensors';
 import { product, readTensor, type StateDict } from './tensors';
 
 export interface LoadWeightsOptions {
-  /** The network to which the weights belong. */
+  /** The network to which the weights belong. Default: the one of NETWORKS that they fit. */
   layers?: readonly LayerSpec[];
   /** Height and width of the input, in pixels. Default: inferred from the file, see `inferDimensions`. */
   inputSize?: number;
@@ -26,19 +32,18 @@ export interface LoadWeightsOptions {
  */
 export async function loadStateDict(
   file: string,
-  { layers = ALEXNET, inputSize, onProgress }: LoadWeightsOptions = {},
+  { layers: given, inputSize, onProgress }: LoadWeightsOptions = {},
 ): Promise<tf.Sequential> {
   const handle = await open(file).catch((error) => {
     throw new InputError(`${file}: cannot be read: ${messageOf(error)}`);
   });
   try {
     const dict = await readDirectory(handle, file);
+    const fits = (layers: readonly LayerSpec[]) => !problemsOf(layers, dict);
+    const layers = given ?? networkFor(fits);
     const dimensions = inferDimensions(layers, dict, inputSize);
     const wanted = parameters(layers, dimensions);
-    const problems = compareShapes(
-      wanted.map(({ key, shape }) => [key, shape]),
-      [...dict.tensors].map(([key, { shape }]) => [key, shape]),
-    );
+    const problems = problemsOf(layers, dict, inputSize);
     if (problems) throw new InputError(`not the weights of this network: ${problems}`);
     const model = zeroAlexnet({ ...dimensions, layers });
     await fill(model, wanted, dict, handle, progress(file, wanted, onProgress)).catch((error) => {
@@ -53,6 +58,21 @@ export async function loadStateDict(
   } finally {
     await handle.close();
   }
+}
+
+/** Why the tensors are not those of the network. Undefined if they are. */
+function problemsOf(
+  layers: readonly LayerSpec[],
+  dict: StateDict,
+  inputSize?: number,
+): string | undefined {
+  return compareShapes(
+    parameters(layers, inferDimensions(layers, dict, inputSize)).map(({ key, shape }) => [
+      key,
+      shape,
+    ]),
+    [...dict.tensors].map(([key, { shape }]) => [key, shape]),
+  );
 }
 
 /** PyTorch before 1.6 wrote a pickle that begins with this magic number. */

@@ -1,6 +1,6 @@
 /** Maps PyTorch's tensors to our weights. */
 import { InputError } from '../errors';
-import { type Dimensions, type LayerSpec, layerTable } from '../model/index';
+import { type Dimensions, type LayerSpec, layerTable, NETWORKS } from '../model/index';
 import { product, quoted, type StateDict } from './tensors';
 
 /** One tensor of the state_dict and the weight that it becomes. */
@@ -98,6 +98,18 @@ export function inferDimensions(
   }
   const inferred = sizes.includes(DEFAULT_SIZE) ? DEFAULT_SIZE : sizes[0];
   return { inputSize: inputSize ?? inferred ?? DEFAULT_SIZE, channels, classes };
+}
+
+/** The first of NETWORKS that `fits`, or the article's, whose misfits an error can name. */
+export function networkFor(fits: (layers: readonly LayerSpec[]) => boolean): readonly LayerSpec[] {
+  const found = Object.values(NETWORKS).find(({ layers }) => {
+    try {
+      return fits(layers);
+    } catch {
+      return false; // its input is too small
+    }
+  });
+  return found?.layers ?? NETWORKS.alexnet.layers;
 }
 
 type NamedShape = readonly [name: string, shape: readonly number[]];

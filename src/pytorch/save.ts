@@ -2,10 +2,10 @@
 import { writeFile } from 'node:fs/promises';
 import { InputError } from '../errors';
 import { replacePath } from '../files';
-import { ALEXNET, type LayerSpec, namedWeights } from '../model/index';
+import { type LayerSpec, namedWeights } from '../model/index';
 import { tf } from '../tf/index';
 import { archiveBytes } from './archive';
-import { compareShapes, parameters } from './parameters';
+import { compareShapes, networkFor, parameters } from './parameters';
 import { safetensorsBytes } from './safetensors';
 
 /**
@@ -16,16 +16,21 @@ import { safetensorsBytes } from './safetensors';
 export async function saveStateDict(
   model: tf.LayersModel,
   file: string,
-  { layers = ALEXNET }: { layers?: readonly LayerSpec[] } = {},
+  { layers }: { layers?: readonly LayerSpec[] } = {},
 ): Promise<void> {
   const [, inputSize, , channels] = model.inputs[0].shape as number[];
   const classes = model.outputs[0].shape[1] as number;
-  const wanted = parameters(layers, { inputSize, channels, classes });
   const weights = namedWeights(model);
-  const problems = compareShapes(
-    wanted.map(({ weight, ourShape }) => [weight, ourShape]),
-    weights.map(({ name, variable }) => [name, variable.shape]),
-  );
+  const wantedBy = (each: readonly LayerSpec[]) =>
+    parameters(each, { inputSize, channels, classes });
+  const problemsOf = (each: readonly LayerSpec[]) =>
+    compareShapes(
+      wantedBy(each).map(({ weight, ourShape }) => [weight, ourShape]),
+      weights.map(({ name, variable }) => [name, variable.shape]),
+    );
+  const network = layers ?? networkFor((each) => !problemsOf(each));
+  const wanted = wantedBy(network);
+  const problems = problemsOf(network);
   if (problems) {
     throw new InputError(
       `${file}: the model is not the network to export, so PyTorch's class could not load it: ${problems}`,

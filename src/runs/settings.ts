@@ -10,7 +10,7 @@ import {
   wholeNumber,
 } from '../checks';
 import { InputError } from '../errors';
-import { INITIALISATIONS, type Initialisation } from '../model/index';
+import { INITIALISATIONS, type Initialisation, NETWORKS, type NetworkName } from '../model/index';
 import { type Settings, setting, type ValuesOf } from '../settings';
 import { TRAIN_SETTINGS } from '../train/index';
 
@@ -26,7 +26,16 @@ export const RUN_SETTINGS = {
     { change: 'on request' },
   ),
   ...TRAIN_SETTINGS,
-  inputSize: setting(positiveInteger, 'height and width to resize images to', { default: 227 }),
+  network: setting<NetworkName | undefined>(
+    optional(oneOf(Object.keys(NETWORKS) as NetworkName[])),
+    'the network: see --list-networks',
+    { default: 'alexnet' },
+  ),
+  inputSize: setting(
+    positiveInteger,
+    "height and width to resize images to (default: the network's, 227 for alexnet)",
+    { default: 227 },
+  ),
   initialisation: setting<Initialisation | undefined>(
     optional(oneOf(INITIALISATIONS)),
     'initial weights',

@@ -135,7 +135,9 @@ export async function trainRun(
       validationImages: validation?.length ?? 0,
       inputSize: inputSizeOf(model),
     }),
-    initialisation: options.initialisation, // unknown if not given: the default may be wrong for this model
+    // Unknown if not given: the default may be wrong for this model.
+    initialisation: options.initialisation,
+    network: options.network,
   };
   if (!validation && (settings.keep === 'best' || settings.patience !== null)) {
     throw new InputError('keep best and patience compare the validation loss: keep images for it');

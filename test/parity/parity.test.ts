@@ -9,6 +9,7 @@ import {
   isWithin,
   markdown,
   networkSections,
+  othersSection,
   preprocessingSection,
   readGolden,
   relative,
@@ -38,6 +39,8 @@ test('every layer forward and every parameter backward', async () => {
 });
 
 test('Grad-CAM and occlusion', () => expectWithin(() => [explanationSection(golden)], 3));
+
+test('LeNet-5 and the small VGG', () => expectWithin(() => [othersSection(golden)], 4));
 
 test('both optimizers and a loss curve', () => expectWithin(() => [trainingSection(golden)], 3));
 
