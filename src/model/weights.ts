@@ -22,12 +22,12 @@ export function inputSizeOf(model: tf.LayersModel): number {
 
 /** Throws InputError unless `model` takes images like those of `set` and has one output for each class. */
 export function checkFits(model: tf.LayersModel, { name, channels, classNames }: ImageSet): void {
-  const colour = (count: number | null) => (count === 1 ? 'grey' : `${count} colour channels`);
+  const kind = (count: number | null) => (count === 1 ? 'grey' : 'colour');
   const wanted = model.inputs[0].shape[3];
   const classes = model.outputs[0].shape[1];
   if (wanted !== channels) {
     throw new InputError(
-      `the model wants ${colour(wanted)} images, ${name} has ${colour(channels)}`,
+      `the model wants ${kind(wanted)} images, those of ${name} are ${kind(channels)}`,
     );
   }
   if (classes !== classNames.length) {

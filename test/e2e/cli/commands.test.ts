@@ -98,7 +98,7 @@ test('predict reads the digits in files, prints bars, draws the steps and accept
   );
   for (const { code, stderr } of [converted, asIs, plain]) expect([code, stderr]).toEqual([0, '']);
   const [a, b] = [converted, asIs].map(({ stdout }) => JSON.parse(stdout));
-  expect(Object.keys(a[0])).toEqual(['file', 'prediction', 'probabilities']);
+  expect(Object.keys(a[0])).toEqual(['file', 'prediction', 'name', 'probabilities']);
   expect(a.map(({ file }: { file: string }) => file)).toEqual([three, eight]);
   expect(a[0].probabilities.length).toBe(10);
   expect(b[0]).toEqual(a[0]); // already in MNIST's format
