@@ -20,7 +20,7 @@ const PROFILES: Record<Profile['name'], Profile> = {
   // and PyTorch's initial weights, the first fifty steps would learn nothing, so the rate is lower.
   quick: {
     name: 'quick',
-    trainImages: 10_000,
+    trainImages: 8_000,
     validationImages: 1000,
     epochs: 1,
     batchSize: 32,
