@@ -4,19 +4,14 @@
  */
 import { loadDataset, splitValidation } from '../../src/data/index';
 import { evaluate } from '../../src/evaluate/index';
-import { alexnet, type LayerSpec } from '../../src/model/index';
+import { alexnet, NETWORKS } from '../../src/model/index';
 import { stepProgress, train } from '../../src/train/index';
 import { percent, streamProgress } from '../../src/viz/index';
 
-const layers: LayerSpec[] = [
-  { kind: 'conv', name: 'conv1', filters: 16, kernel: 5, stride: 1, padding: 2 },
-  { kind: 'maxPool', name: 'pool1', kernel: 2, stride: 2 },
-  { kind: 'conv', name: 'conv2', filters: 32, kernel: 3, stride: 1, padding: 1 },
-  { kind: 'maxPool', name: 'pool2', kernel: 2, stride: 2 },
-  { kind: 'flatten', name: 'flatten' },
-  { kind: 'dense', name: 'fc1', units: 128, relu: true },
-  { kind: 'dense', name: 'fc2', units: 0, relu: false },
-];
+/** LeNet-5 with more filters. */
+const layers = NETWORKS.lenet5.layers.map((layer) =>
+  layer.kind === 'conv' ? { ...layer, filters: layer.name === 'conv1' ? 16 : 32 } : layer,
+);
 
 async function main(): Promise<void> {
   const { train: images, validation } = splitValidation(loadDataset('train'), 5000);

@@ -4,12 +4,15 @@ import { InputError } from '../errors';
 import { replaceFile } from '../files';
 import type { DigitStep } from '../image/index';
 import { classNamesOf, readsDigits } from '../model/index';
-import { predictFile, readDigit } from '../predict/index';
+import { predictFile, predictImage, readDigit } from '../predict/index';
 import { loadModel } from '../storage/index';
 import { bar, percent, stepsGrid } from '../viz/index';
 import { command, MODEL_HELP, printJson, progressUnless, run, warnIfInterrupted } from './common';
 
-const program = command('predict', `Reads the digit in each image file (${FORMATS}).`)
+const program = command(
+  'predict',
+  `Says what is in each picture: a digit, or the class of your own network (${FORMATS}).`,
+)
   .argument('<file...>', 'image files')
   .requiredOption('--model <dir>', MODEL_HELP)
   .option(
@@ -28,17 +31,20 @@ async function predictCommand(
   warnIfInterrupted(args.model);
   const model = await loadModel(args.model, { onProgress: progressUnless(args.json) });
   const names = classNamesOf(model);
-  if (args.steps) {
-    if (!readsDigits(model)) throw new InputError('--steps: only a network for digits has them');
-    const pictures: DigitStep[][] = [];
-    for (const file of files) pictures.push(await readDigit(file, { asIs: args.asIs }));
-    replaceFile(args.steps, await stepsGrid(pictures));
+  const isForDigits = readsDigits(model);
+  if (args.steps && !isForDigits) {
+    throw new InputError('--steps: only a network for digits has them');
   }
+  const pictures: DigitStep[][] = [];
   const predictions = [];
   for (const file of files) {
-    const { prediction, probabilities } = await predictFile(model, file, { asIs: args.asIs });
+    if (isForDigits) pictures.push(await readDigit(file, { asIs: args.asIs }));
+    const { prediction, probabilities } = isForDigits
+      ? predictImage(model, pictures.at(-1)!.at(-1)!)
+      : await predictFile(model, file);
     predictions.push({ file, prediction, name: names[prediction], probabilities });
   }
+  if (args.steps) replaceFile(args.steps, await stepsGrid(pictures));
   if (args.json) {
     printJson(predictions);
     return;
@@ -52,11 +58,9 @@ async function predictCommand(
       `${file}: ${names[prediction]} (${percent(probabilities[prediction])}; next ${names[second.label]}, ${percent(second.probability)})`,
     );
     const doubt = doubtOf(probabilities);
-    if (doubt && readsDigits(model)) console.log(`  ${doubt}.`);
+    if (doubt && isForDigits) console.log(`  ${doubt}.`);
     // All ten digits in their order, or the five best of other classes.
-    const shown = readsDigits(model)
-      ? ranked.sort((a, b) => a.label - b.label)
-      : ranked.slice(0, 5);
+    const shown = isForDigits ? ranked.sort((a, b) => a.label - b.label) : ranked.slice(0, 5);
     const width = Math.max(...shown.map(({ label }) => names[label].length));
     for (const { label, probability } of shown) {
       const name = names[label].padEnd(width);

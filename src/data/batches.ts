@@ -47,7 +47,10 @@ export function disposeBatch({ images, labels }: Batch): void {
   tf.dispose([images, labels]);
 }
 
-/** Copies the pixels of the images at `indices`: [indices.length, height, width, channels]. Throws InputError out of range. */
+/**
+ * Copies the pixels of the images at `indices`: [indices.length, height, width, channels].
+ * Throws InputError out of range.
+ */
 export function gatherPixels(set: ImageSet, indices: ArrayLike<number>): Uint8Array {
   const size = set.height * set.width * set.channels;
   const pixels = new Uint8Array(indices.length * size);

@@ -14,5 +14,5 @@ export {
   verifyEmbeddedMnist,
 } from './dataset';
 export { IMAGES_MAGIC, LABELS_MAGIC, parseIdxImages, parseIdxLabels } from './idx';
-export { randomUniform, shuffledIndices } from './random';
+export { randomUniform } from './random';
 export { type ImageShape, toInput } from './transforms';

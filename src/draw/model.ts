@@ -4,6 +4,7 @@ import path from 'node:path';
 import { objectOf, text } from '../checks';
 import { InputError, messageOf } from '../errors';
 import { hashOf, readJson, writeJson } from '../files';
+import { readsDigits } from '../model/index';
 import type { ProgressListener } from '../progress';
 import { loadModel, saveModel } from '../storage/index';
 
@@ -25,6 +26,9 @@ export async function exportModel(
   if (isExported(source, key)) return false;
   const model = await loadModel(place, { onProgress });
   try {
+    if (!readsDigits(model)) {
+      throw new InputError(`${place}: not a network for digits, which the page is for`);
+    }
     await saveModel(model, target, { quantised: true });
   } finally {
     model.dispose();

@@ -2,8 +2,7 @@
 import type { LayerSpec } from './layers';
 
 /**
- * The article's network, layer by layer (torchvision's one-tower AlexNet with one input channel).
- * Every convolution is followed by a ReLU. `units: 0` means the number of classes.
+ * The article's network, layer by layer: torchvision's one-tower AlexNet with one input channel.
  */
 export const ALEXNET: readonly LayerSpec[] = [
   { kind: 'conv', name: 'conv1', filters: 64, kernel: 11, stride: 4, padding: 2 },

@@ -44,70 +44,29 @@ export function differences(runs: readonly Run[]): SettingName[] {
   return names.filter((name) => new Set(runs.map(({ config }) => config[name] ?? null)).size > 1);
 }
 
+const loss = (value: number | null) => value?.toFixed(4) ?? '–';
+const share = (value: number | null) => (value === null ? '–' : percent(value));
+
+const RESULTS: Record<string, (run: RunSummary) => string> = {
+  Epochs: ({ epochs }) => String(epochs),
+  Steps: ({ steps }) => steps.toLocaleString('en-US'),
+  'Training minutes': ({ seconds }) => (seconds / 60).toFixed(1),
+  'Train loss': ({ trainLoss }) => loss(trainLoss),
+  'Best epoch': (run) => String(run.bestEpoch ?? '–'),
+  'Validation loss': ({ valLoss }) => loss(valLoss),
+  'Validation accuracy': ({ valAccuracy }) => share(valAccuracy),
+  'Test accuracy': ({ testAccuracy }) => share(testAccuracy),
+  '95% confidence': ({ interval }) => interval?.map((end) => percent(end)).join(' to ') ?? '–',
+};
+
 /** Rows of a table with a column for each run: the settings in which the runs differ, then their results. */
 export function compareRuns(runs: readonly Run[]): string[][] {
-  const settings = differences(runs).map((name) => [
-    name,
-    ...runs.map(({ config }) => String(config[name] ?? '–')),
-  ]);
   const summaries = runs.map(summaryOf);
-  const row = <T>(
-    name: string,
-    read: (run: RunSummary) => T | null,
-    show: (value: T) => string,
-  ) => [
-    name,
-    ...summaries.map((run) => {
-      const value = read(run);
-      return value === null ? '–' : show(value);
-    }),
-  ];
   return [
-    ...settings,
-    row(
-      'Epochs',
-      (run) => run.epochs,
-      (n) => String(n),
-    ),
-    row(
-      'Steps',
-      (run) => run.steps,
-      (n) => n.toLocaleString('en-US'),
-    ),
-    row(
-      'Training minutes',
-      (run) => run.seconds,
-      (s) => (s / 60).toFixed(1),
-    ),
-    row(
-      'Train loss',
-      (run) => run.trainLoss,
-      (loss) => loss.toFixed(4),
-    ),
-    row(
-      'Best epoch',
-      (run) => run.bestEpoch,
-      (n) => String(n),
-    ),
-    row(
-      'Validation loss',
-      (run) => run.valLoss,
-      (loss) => loss.toFixed(4),
-    ),
-    row(
-      'Validation accuracy',
-      (run) => run.valAccuracy,
-      (share) => percent(share),
-    ),
-    row(
-      'Test accuracy',
-      (run) => run.testAccuracy,
-      (share) => percent(share),
-    ),
-    row(
-      '95% confidence',
-      (run) => run.interval,
-      (range) => range.map((p) => percent(p)).join(' to '),
-    ),
+    ...differences(runs).map((name) => [
+      name,
+      ...runs.map(({ config }) => String(config[name] ?? '–')),
+    ]),
+    ...Object.entries(RESULTS).map(([name, show]) => [name, ...summaries.map(show)]),
   ];
 }

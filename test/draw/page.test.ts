@@ -62,6 +62,16 @@ test('a model is exported in 8 bits, and again only after a change', async () =>
   expect(holdsModel(page)).toBe(false);
 });
 
+test('a network for something else than grey digits is refused', async () => {
+  const model = alexnet({ inputSize: 30, layers, channels: 3 });
+  await saveModel(model, place('colour'));
+  model.dispose();
+  await expect(exportModel(place('colour'), place('colour-page'))).rejects.toThrow(
+    'colour: not a network for digits, which the page is for',
+  );
+  expect(holdsModel(place('colour-page'))).toBe(false);
+});
+
 /** Runs the command, calls `look` with the printed address, then presses Ctrl-C. */
 async function draw(args: string[], look: (url: string) => Promise<void>) {
   const child = spawn(process.execPath, ['scripts/run.mjs', 'src/cli/draw.ts', ...args], {

@@ -63,7 +63,7 @@ async function load(): Promise<tfjs.LayersModel | undefined> {
   }
   const usesCard = hasGraphicsCard() && (await tf.setBackend('webgl').catch(() => false));
   if (!usesCard) await tf.setBackend('cpu');
-  const model = await tf.loadLayersModel(MODEL, { fetchFunc: fetchWithProgress });
+  const model = withMaps(await tf.loadLayersModel(MODEL, { fetchFunc: fetchWithProgress }));
   const inputSize = model.inputs[0].shape[1] as number;
   if (tf.getBackend() === 'webgl') {
     // WebGL compiles its programs in the first run, which should not be the first drawing.
@@ -72,6 +72,13 @@ async function load(): Promise<tfjs.LayersModel | undefined> {
   }
   say({ kind: 'ready', backend: tf.getBackend(), inputSize });
   return model;
+}
+
+/** The same network, which also returns the feature maps of its first convolution, if it has one. */
+function withMaps({ inputs, outputs, layers }: tfjs.LayersModel): tfjs.LayersModel {
+  const convolution = layers.find((layer) => layer.getClassName() === 'Conv2D');
+  const maps = convolution ? [convolution.output as tfjs.SymbolicTensor] : [];
+  return tf.model({ inputs, outputs: [outputs[0], ...maps] });
 }
 
 function hasGraphicsCard(): boolean {
@@ -105,12 +112,9 @@ async function answer(
 ): Promise<Message> {
   const started = performance.now();
   const size = model.inputs[0].shape[1] as number;
-  const convolution = model.layers.find((layer) => layer.getClassName() === 'Conv2D');
-  const outputs = [model.outputs[0], ...(convolution ? [convolution.output] : [])];
   const [probabilities, found] = tf.tidy(() => {
     const input = tf.tensor4d(inputValues(pixels, height, width, size), [1, size, size, 1]);
-    const inside = tf.model({ inputs: model.inputs, outputs: outputs as tfjs.SymbolicTensor[] });
-    const [logits, ...maps] = [inside.predict(input)].flat();
+    const [logits, ...maps] = [model.predict(input)].flat();
     return [
       tf.softmax(logits as tfjs.Tensor2D),
       ...maps.map((map) => map.squeeze<tfjs.Tensor3D>([0])),
