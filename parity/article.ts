@@ -78,33 +78,34 @@ async function measure({ out }: { out?: string }): Promise<void> {
   const head = (name: string) =>
     `| ${name} | updates | ${SEEDS.map((seed) => `seed ${seed}`).join(' | ')} |\n|---|---|---|---|---|`;
   const batches = inOrder.length;
-  const page = `# Four faults in the article's code
+  const page = `# Four bugs in the article's code
 
-The article's code trains a network, but not the way its author thinks. Notebook 3 shows the first fault live. This page
-measures all four. The network is the small one of the notebooks, so that it takes minutes; one epoch over
-${images.length.toLocaleString('en-US')} images in batches of ${BATCH}, learning rate 0.001, without dropout. Accuracies are on the 10,000 test images. Written by
+Once \`device\` is defined, the article's code trains a network, but not the way its author thinks. Notebook 3 shows the
+first bug live. This page measures all four. It uses the notebooks' small network, so it takes only minutes: one epoch over ${images.length.toLocaleString('en-US')} images in batches
+of ${BATCH}, with learning rate 0.001 and no dropout, unless stated otherwise. Accuracies are on the 10,000
+test images. To regenerate this page, run:
 
 \`\`\`
 npm run article -- --out docs/article.md
 \`\`\`
 
-## 1. Three of four gradients are thrown away
+## 1. Three out of every four gradients are thrown away
 
 \`optimizer.zero_grad()\` runs in every iteration, \`scaler.step(optimizer)\` only in every fourth: of ${batches} gradients in
 an epoch, ${article.discarded} are computed and thrown away. Accumulation, which the variable \`accumulation_steps\` promises, would sum
-all four; the comments in the code say that it is not in use, and then there should be an update in every iteration.
+all four; the comments in the code say that it is not in use, but then every iteration should end with an update.
 
 ${head('Loop')}
 ${row("the article's", article.steps, articleAccuracies)}
 ${row('gradients of four batches summed', Math.ceil(batches / 4), accumulated)}
 ${row('an update for each batch', batches, everyBatch)}
 
-The cure: clear the gradients right after the update, nowhere else.
+The fix: clear the gradients right after the update, nowhere else.
 
 ## 2. The images are never shuffled
 
-\`DataLoader\` does not shuffle unless told so, so every epoch has the same batches in the same order. MNIST's files happen
-to be mixed, so that it costs little. With a file that is sorted by class, as many are, the network forgets each digit
+\`DataLoader\` does not shuffle unless told to, so every epoch has the same batches in the same order. MNIST's files happen
+to be mixed already, so this costs little. With a file that is sorted by class, as many are, the network forgets each digit
 while it sees the next one.
 
 ${head('Order, an update for each batch')}
@@ -112,30 +113,31 @@ ${row('shuffled', batches, everyBatch)}
 ${row('as in the file', batches, unshuffled)}
 ${row('sorted by class', batches, sortedAccuracies)}
 
-The cure: \`shuffle=True\`.
+The fix: \`shuffle=True\`.
 
 ## 3. Accuracy is measured on training images
 
-\`testloader\` is made and never used. The accuracy that the article prints, and its six predictions, are of images that
-the network was trained on. How little they say: trained on 1,000 images for 20 epochs, the small network reads
+\`testloader\` is created but never used. The accuracy that the article prints, and its six predictions, are for images that
+the network was trained on. They say little: trained on 1,000 images for 20 epochs, the small network reads
 **${percent(onTraining.accuracy)}** of those and **${percent(onTest.accuracy)}** of the test images.
 
-The cure: measure on \`testset\`, after \`model.eval()\`.
+The fix: measure on \`testset\`, after \`model.eval()\`.
 
 ## 4. The loss of an epoch counts some images more
 
 \`running_loss / len(trainloader)\` is the mean of the batches' means. The last batch has ${last} images, not ${BATCH}, but
-counts as much as the others. Here it makes ${meanOfBatches.toFixed(5)} of ${meanOfImages.toFixed(5)}, a difference of ${percent(Math.abs(meanOfBatches / meanOfImages - 1))}. With large batches and few
-images it is more: a last batch of one image would count as much as ${BATCH}.
+counts as much as the others. Here it gives ${meanOfBatches.toFixed(5)} instead of ${meanOfImages.toFixed(5)}, a difference of ${percent(Math.abs(meanOfBatches / meanOfImages - 1))}. With large batches and few
+images the error is larger: a last batch of one image would count as much as ${BATCH}.
 
-The cure: add up \`loss.item() * labels.size(0)\`, and divide by the number of images.
+The fix: add up \`loss.item() * labels.size(0)\`, and divide by the number of images.
 
 ## Where text and code differ
 
-- Each convolution is followed by pooling, says the text. In the code three of five are.
-- The output is a softmax over 1,000 classes, says the text. In the code it is ten logits; the softmax is in the loss.
-- The optimizer is Adam, says the text. In the code it is AdamW.
-- \`device\` is used and never defined.
+- The text says that each convolution is followed by pooling. In the code, three of the five are.
+- The text says that the output is a softmax over 1,000 classes. In the code it is ten logits; the softmax is in the
+  loss.
+- The text says that the optimizer is Adam. In the code it is AdamW.
+- \`device\` is used but never defined.
 - The curves are drawn for five epochs, whatever \`epochs\` is.
 - \`torch.load\` has no \`map_location\`: weights from a GPU do not load on a computer without one.
 - This is not the network of 2012, which had 96-256-384-384-256 filters in two groups and local response normalisation,
