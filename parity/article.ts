@@ -81,9 +81,9 @@ async function measure({ out }: { out?: string }): Promise<void> {
   const page = `# Four bugs in the article's code
 
 Once \`device\` is defined, the article's code trains a network, but not the way its author thinks. Notebook 3 shows the
-first bug live. This page measures all four. It uses the notebooks' small network, so it takes only minutes: one epoch over ${images.length.toLocaleString('en-US')} images in batches
-of ${BATCH}, with learning rate 0.001 and no dropout, unless stated otherwise. Accuracies are on the 10,000
-test images. To regenerate this page, run:
+first bug live. This page measures all four. It uses the notebooks' small network, so it takes only minutes: one epoch
+over ${images.length.toLocaleString('en-US')} images in batches of ${BATCH}, with learning rate 0.001 and no dropout, unless stated otherwise.
+Accuracies are on the 10,000 test images. To regenerate this page, run:
 
 \`\`\`
 npm run article -- --out docs/article.md
