@@ -1,5 +1,5 @@
 /** Images and labels: from IDX files to batches on the device. */
-export { AUGMENTATION, augmented } from './augment';
+export { AUGMENTATION, augmented, augmentImages } from './augment';
 export { type Batch, disposeBatch, epochBatches, gatherPixels, makeBatch } from './batches';
 export {
   countLabels,

@@ -1,4 +1,4 @@
-import { augmented, epochBatches, type ImageSet } from '../data/index';
+import { augmentImages, epochBatches, type ImageSet } from '../data/index';
 import { checkFits } from '../model/index';
 import { turnEventLoop } from '../progress';
 import type { tf } from '../tf/index';
@@ -52,14 +52,18 @@ export async function continueTraining(
   checkFits(model, set);
   const steps = epochs * Math.ceil(Math.ceil(set.length / batchSize) / accumulationSteps);
 
+  const images = augment ? { ...set, pixels: set.pixels.slice() } : set;
   let isOver = training.epoch > epochs;
   while (!isOver && !signal?.aborted) {
     const batches = epochBatches(set.length, batchSize, { seed, epoch: training.epoch });
-    const images = augment ? augmented(set, seed, training.epoch) : set;
     training.batches = batches.length;
     while (training.batch < batches.length && !signal?.aborted) {
       const started = performance.now();
       const group = batches.slice(training.batch, training.batch + accumulationSteps);
+      if (augment) {
+        const { epoch } = training;
+        for (const indices of group) augmentImages(set, images, indices, { seed, epoch });
+      }
       optimizer.learningRate = scheduledRate(schedule, learningRate, optimizer.steps + 1, steps);
       const result = trainStep(training, images, group);
       training.batch += group.length;
