@@ -1,6 +1,6 @@
 /** A model's parameters with PyTorch's names and layout. Independent of src/pytorch, to check it. */
 import { createHash } from 'node:crypto';
-import { trainableVariables } from '../src/model/index';
+import { ALEXNET, type LayerSpec, namedWeights } from '../src/model/index';
 import { tf } from '../src/tf/index';
 import { seedValues } from './fingerprint';
 
@@ -13,33 +13,35 @@ export interface Parameter {
   fanIn: number;
 }
 
-/** In PyTorch's order, which is also ours. */
-export function parametersOf(model: tf.LayersModel): Parameter[] {
-  const flattened = (model.getLayer('flatten').input as tf.SymbolicTensor).shape.slice(1);
-  const variables = trainableVariables(model);
-  let [sequential, index] = ['features', 0];
-  let isFlat = false; // after the first dense layer
-  return model.layers.flatMap((layer): Parameter[] => {
-    const kind = layer.getClassName();
-    if (kind === 'InputLayer' || kind === 'ZeroPadding2D') return [];
-    const module = `${sequential}.${index}`;
-    if (kind === 'Flatten') [sequential, index] = ['classifier', 0];
+/** In PyTorch's order: that of the table of layers. */
+export function parametersOf(model: tf.LayersModel, layers = ALEXNET): Parameter[] {
+  const variables = new Map(namedWeights(model).map(({ name, variable }) => [name, variable]));
+  const isSequence = layers.every(({ kind }) => kind !== 'add');
+  let flattened: number[] | undefined;
+  let [sequential, index, fanIn] = ['features', 0, 0];
+  return layers.flatMap((layer): Parameter[] => {
+    const module = isSequence ? `${sequential}.${index}` : layer.name;
+    index++;
     // A ReLU is a module too. It has the next number.
-    else index += kind === 'Conv2D' || kind === 'Dense' ? 2 : 1;
-    if (layer.weights.length === 0) return [];
-    const [kernel, bias] = variables.splice(0, 2);
-    let shape = kernel.shape;
-    if (kernel.rank === 2) {
-      // A dense layer is a convolution over its whole input.
-      const [inputs, outputs] = kernel.shape;
-      shape = [...(isFlat ? [1, 1, inputs] : flattened.map(Number)), outputs];
-      isFlat = true;
+    if ('relu' in layer ? layer.relu : layer.kind === 'conv') index++;
+    if (layer.kind === 'flatten') {
+      const { shape } = model.getLayer(layer.name).input as tf.SymbolicTensor;
+      flattened = shape.slice(1).map(Number);
+      [sequential, index] = ['classifier', 0];
     }
-    const fanIn = kernel.size / bias.size;
-    return [
-      { name: `${module}.weight`, variable: kernel, shape, fanIn },
-      { name: `${module}.bias`, variable: bias, shape: bias.shape, fanIn },
-    ];
+    return ['kernel', 'gamma', 'bias', 'beta'].flatMap((ours): Parameter[] => {
+      const variable = variables.get(`${layer.name}/${ours}`);
+      if (!variable) return [];
+      let { shape } = variable;
+      if (shape.length === 2) {
+        // A dense layer is a convolution over its whole input.
+        shape = [...(flattened ?? [1, 1, shape[0]]), shape[1]];
+        flattened = undefined;
+      }
+      if (shape.length === 4) fanIn = shape[0] * shape[1] * shape[2];
+      const theirs = ours === 'kernel' || ours === 'gamma' ? 'weight' : 'bias';
+      return [{ name: `${module}.${theirs}`, variable, shape, fanIn }];
+    });
   });
 }
 
@@ -58,12 +60,13 @@ export function valuesOf(f: () => tf.Tensor): Float32Array {
 }
 
 /**
- * Sets a model's weights by formula: kernels uniform in ±√6/√fan_in, biases in ±1/√fan_in.
+ * Sets a model's weights by formula: kernels uniform in ±√6/√fan_in, biases in ±1/√fan_in. Batch normalisation's γ is
+ * 1 more than a bias, its running means are in ±0.5, its variances in 0.5 to 1.5.
  * Returns the SHA-256 of each parameter in PyTorch's order, by name.
  */
-export function setSeedWeights(model: tf.LayersModel): Record<string, string> {
+export function setSeedWeights(model: tf.LayersModel, layers = ALEXNET): Record<string, string> {
   const hashes: Record<string, string> = {};
-  parametersOf(model).forEach(({ name, variable, shape, fanIn }, stream) => {
+  parametersOf(model, layers).forEach(({ name, variable, shape, fanIn }, stream) => {
     const gain = shape.length === 4 ? Math.sqrt(6) : 1;
     const values = seedValues(variable.size, gain / Math.sqrt(fanIn), stream);
     hashes[name] = createHash('sha256').update(values).digest('hex');
@@ -74,5 +77,23 @@ export function setSeedWeights(model: tf.LayersModel): Record<string, string> {
       return variable.assign(kernel.reshape(variable.shape));
     });
   });
+  batchNorms(layers).forEach((norm, i) => {
+    const [gamma, beta, mean] = model.getLayer(norm).getWeights();
+    const average = (stream: number) => tf.tensor1d(seedValues(mean.size, 0.5, stream + i));
+    tf.tidy(() =>
+      model.getLayer(norm).setWeights([gamma.add(1), beta, average(500), average(600).add(1)]),
+    );
+  });
   return hashes;
+}
+
+/** The running means and variances, in PyTorch's order. */
+export function runningAverages(model: tf.LayersModel, layers: readonly LayerSpec[]): tf.Tensor {
+  return tf.concat(
+    batchNorms(layers).flatMap((norm) => model.getLayer(norm).getWeights().slice(2)),
+  );
+}
+
+function batchNorms(layers: readonly LayerSpec[]): string[] {
+  return layers.filter(({ kind }) => kind === 'batchNorm').map(({ name }) => name);
 }

@@ -52,8 +52,8 @@ export interface Golden {
     gradCam: Record<string, Rounded<Fingerprint>>;
     occlusion: Rounded<{ values: number[] }>;
   };
-  /** By the network's name. */
-  others: Record<string, { logits: Rounded<Fingerprint>; gradient: Rounded<Fingerprint> }>;
+  /** Logits, gradients and running averages, by the network's name. */
+  others: Record<string, { digits: number[]; tensors: Record<string, Rounded<Fingerprint>> }>;
   curve: Rounded<ReducedNetwork & { batchSize: number; losses: number[] }>;
   accumulation: ReducedNetwork & {
     steps: number;

@@ -1,4 +1,4 @@
-"""The article's network, with the size of its input and its widths as arguments; LeNet-5 and a small VGG."""
+"""The article's network, with the size of its input and its widths as arguments."""
 
 import torch.nn as nn
 
@@ -29,36 +29,3 @@ class AlexNet(nn.Module):
     def forward(self, x):
         x = self.features(x)
         return self.classifier(x.reshape(x.size(0), -1))
-
-
-class Network(nn.Module):
-    """Any network of two halves, named as torchvision does."""
-
-    def __init__(self, features, classifier):
-        super().__init__()
-        self.features, self.classifier = nn.Sequential(*features), nn.Sequential(*classifier)
-
-    def forward(self, x):
-        return self.classifier(self.features(x).flatten(1))
-
-
-def lenet5():
-    """With ReLU and max pooling, for 28×28 pixels."""
-    return Network(
-        [nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)],
-        [nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)],
-    )
-
-
-def vgg6():
-    """For 32×32 pixels."""
-    features, channels = [], 1
-    for filters in (32, 64):
-        for _ in range(2):
-            features += [nn.Conv2d(channels, filters, 3, padding=1), nn.ReLU()]
-            channels = filters
-        features.append(nn.MaxPool2d(2))
-    return Network(features, [nn.Dropout(), nn.Linear(64 * 8 * 8, 256), nn.ReLU(), nn.Linear(256, 10)])
-
-
-OTHERS = {"lenet5": (lenet5, 28), "vgg6": (vgg6, 32)}

@@ -1,7 +1,7 @@
 """Computes PyTorch's numbers for the comparison: parity/golden/parity.json.gz and parity-images.bin.gz (four digits
 at 227×227, resized by PIL).
 
-Run by hand, with torch==2.13.0, numpy and pillow installed, after `npm run setup` (for MNIST's files). Takes about a
+Run by hand, with torch==2.13.0, torchvision==0.28.0, numpy and pillow installed, after `npm run setup` (for MNIST's files). Takes about a
 minute.
 
     python parity/reference/parity.py            writes the files; on one machine always the same bytes
@@ -23,8 +23,9 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from alexnet import OTHERS, AlexNet
+from alexnet import AlexNet
 from fingerprint import absolute, fingerprint, relative, seed_values, shortest
+from others import DIGITS, OTHERS
 from PIL import Image
 
 root = Path(__file__).parents[2]
@@ -36,10 +37,6 @@ torch.use_deterministic_algorithms(True)
 # The network that is trained. At full widths a learning rate of 1e-3 raises the loss from 5 to 100 in the second step.
 # From 28 to 112 pixels the weights of the resizing are eighths, so every implementation gives the same bytes.
 REDUCED = {"input_size": 112, "widths": (32, 64, 96, 64, 64, 256)}
-# Test images. Where a ReLU's input is near zero, or two values of a pooling window nearly equal, rounding decides the
-# gradient: for most digits PyTorch's float32 differs by 1e-3 from its float64. Of the first 48 images, these four stay
-# farthest from such points, at least six times the rounding error.
-DIGITS = (9, 27, 36, 39)
 # Where each of our layers ends: the half of the network and the module's index. Our convolutions include their ReLU.
 LAYERS = {
     "conv1": ("features", 1), "pool1": ("features", 2),
@@ -64,7 +61,16 @@ def with_seed(model, dtype):
             gain = math.sqrt(6) if parameter.dim() > 1 else 1
             values = seed_values(parameter.numel(), gain / math.sqrt(fan_in), stream)
             parameter.copy_(torch.from_numpy(values).view(parameter.shape))
+        for stream, norm in enumerate(batch_norms(model)):
+            norm.weight.add_(1)
+            for average, start, place in ((norm.running_mean, 0, 500), (norm.running_var, 1, 600)):
+                values = seed_values(average.numel(), 0.5, place + stream)
+                average.copy_(torch.from_numpy(values)).add_(start)
     return model.to(dtype)
+
+
+def batch_norms(model):
+    return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
 def with_fan_in(model):
@@ -92,14 +98,19 @@ def resized(split, indices, size):
     return np.stack([np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)) for image in images])
 
 
-def batch(split, indices, size, dtype):
+def batch(split, indices, size, dtype, channels=1):
     _, labels = mnist(split)
-    images = normalised(torch.from_numpy(resized(split, indices, size))[:, None])
+    grey = torch.from_numpy(resized(split, indices, size))[:, None]
+    images = normalised(grey) if channels == 1 else normalised(grey, *IMAGENET)
     return images.to(dtype), torch.tensor([labels[i] for i in indices])
 
 
-def normalised(grey):
-    return grey.to(torch.float32).div(255).sub(0.5).div(0.5)
+def normalised(grey, mean=0.5, std=0.5):
+    return grey.to(torch.float32).div(255).sub(mean).div(std)
+
+
+# Mean and standard deviation of ImageNet's red, green and blue.
+IMAGENET = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[:, None, :, None, None]
 
 
 # --- PyTorch's numbers.
@@ -193,26 +204,38 @@ def explanations(digit=DIGITS[0], layers=("conv2", "conv5")):
     }
 
 
-def others(digits=DIGITS):
-    """Logits and gradients of the other networks."""
+def others():
+    """
+    Logits and gradients of the other networks. With batch normalisation also those of a training step (without
+    dropout), and the running averages after it.
+    """
 
-    def run(build, size, dtype):
+    def run(build, size, channels, digits, dtype):
         model = with_seed(build(), dtype)
-        x, labels = batch("t10k", digits, size, dtype)
-        logits = model(x)
-        F.cross_entropy(logits, labels).backward()
-        gradient = torch.cat([p.grad.flatten() for p in model.parameters()])
-        return fingerprint(logits), fingerprint(gradient)
+        x, labels = batch("t10k", digits, size, dtype, channels)
+        norms = batch_norms(model)
+        results = {}
+        for mode in ("", "training ") if norms else ("",):
+            model.train(mode != "")
+            model.zero_grad()
+            logits = model(x)
+            F.cross_entropy(logits, labels).backward()
+            results[f"{mode}logits"] = fingerprint(logits)
+            results[f"{mode}gradient"] = fingerprint(torch.cat([p.grad.flatten() for p in model.parameters()]))
+        if norms:
+            averages = [average for norm in norms for average in (norm.running_mean, norm.running_var)]
+            results["running averages"] = fingerprint(torch.cat(averages))
+        return results
 
-    def compared(build, size):
-        logits, gradient = run(build, size, torch.float32)
-        exact_logits, exact_gradient = run(build, size, torch.float64)
-        return {
-            "logits": {**logits, "rounding": absolute(logits, exact_logits)},
-            "gradient": {**gradient, "rounding": relative(gradient, exact_gradient)},
+    def compared(*network):
+        results, exact = run(*network, torch.float32), run(*network, torch.float64)
+        tensors = {
+            name: {**result, "rounding": (absolute if "logits" in name else relative)(result, exact[name])}
+            for name, result in results.items()
         }
+        return {"digits": network[-1], "tensors": tensors}
 
-    return {name: compared(build, size) for name, (build, size) in OTHERS.items()}
+    return {name: compared(*network) for name, network in OTHERS.items()}
 
 
 class Run:

@@ -1,12 +1,14 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { Check } from '../checks';
-import { type ImageSet, loadDataset, type Split, slice } from '../data/index';
+import { type Check, number, positiveInteger, positiveNumber } from '../checks';
+import { type ImageSet, inColour, loadDataset, type Split, slice } from '../data/index';
 import { loadImages } from '../datasets/index';
 import { InputError, messageOf } from '../errors';
+import { inputSizeOf, normalisationOf } from '../model/index';
 import type { ProgressListener } from '../progress';
 import { interruption } from '../runs/index';
 import type { Setting } from '../settings';
-import { fastestPrecision, PRECISIONS, type Precision } from '../tf/index';
+import { type LoadModelOptions, loadModel } from '../storage/index';
+import { fastestPrecision, PRECISIONS, type Precision, type tf } from '../tf/index';
 import { TRAIN_SETTINGS } from '../train/index';
 import { streamProgress } from '../viz/index';
 
@@ -54,8 +56,79 @@ export function numberOf(wanted: Check<number>): (text: string) => number {
   };
 }
 
+/** Returns a parser of comma-separated numbers: one for all channels, or one for each of three. */
+function numbersOf(wanted: Check<number>): (text: string) => number[] {
+  const parse = numberOf(wanted);
+  return (text) => {
+    const values = text.split(',').map(parse);
+    if (values.length !== 1 && values.length !== 3) {
+      throw new InvalidArgumentError('Want one number, or three separated by commas.');
+    }
+    return values;
+  };
+}
+
 export const MODEL_HELP =
   'a run folder, a tfjs model folder, or PyTorch weights: .pth, .safetensors';
+
+export interface ModelArguments {
+  model: string;
+  /** Of `weightsOptions`. */
+  inputSize?: number;
+  mean?: number[];
+  std?: number[];
+  json?: boolean;
+}
+
+/** Adds the option that says which model to load, and `weightsOptions`. */
+export function modelOptions(program: Command): Command {
+  return weightsOptions(program.requiredOption('--model <dir>', MODEL_HELP));
+}
+
+/** Adds what the weights files of others do not say. */
+export function weightsOptions(program: Command): Command {
+  return program
+    .option(
+      '--input-size <n>',
+      'for weights of others: height and width of their images',
+      numberOf(positiveInteger),
+    )
+    .option(
+      '--mean <list>',
+      'for weights of others: what Normalize subtracted, such as 0.1307 or 0.485,0.456,0.406',
+      numbersOf(number),
+    )
+    .option('--std <list>', 'and what it divided by', numbersOf(positiveNumber));
+}
+
+/** Loads the model of `modelOptions`. Warnings go to standard error. */
+export function modelOf(args: ModelArguments): Promise<tf.LayersModel> {
+  warnIfInterrupted(args.model);
+  return loadModel(args.model, loadOptions(args));
+}
+
+export function loadOptions(args: Omit<ModelArguments, 'model'>): LoadModelOptions {
+  const { inputSize, mean, std, json } = args;
+  const say = (line: string) => process.stderr.write(`note: ${line}\n`);
+  return { inputSize, mean, std, say, onProgress: progressUnless(json) };
+}
+
+/** `227×227 grey, normalised with mean 0.5 and standard deviation 0.5` */
+export function inputText(model: tf.LayersModel): string {
+  const size = inputSizeOf(model);
+  const { mean, std } = normalisationOf(model);
+  const kind = model.inputs[0].shape[3] === 1 ? 'grey' : 'colour';
+  return `${size}×${size} ${kind}, normalised with mean ${mean.join(', ')} and standard deviation ${std.join(', ')}`;
+}
+
+/** The images in the colours that `model` wants: grey ones are repeated for a colour model, and the user is told. */
+export function inColoursOf(model: tf.LayersModel, set: ImageSet): ImageSet {
+  if (model.inputs[0].shape[3] !== 3 || set.channels !== 1) return set;
+  process.stderr.write(
+    `note: the model wants colour: the grey of ${set.name} is used as red, green and blue\n`,
+  );
+  return inColour(set);
+}
 
 /** A progress bar, or none if standard output is JSON. */
 export function progressUnless(json: boolean | undefined): ProgressListener | undefined {

@@ -2,9 +2,18 @@ import path from 'node:path';
 import { wholeNumber } from '../checks';
 import { exportModel, holdsModel, removeModel, serve, writePage } from '../draw/index';
 import { InputError } from '../errors';
-import { command, MODEL_HELP, numberOf, progressUnless, run, warnIfInterrupted } from './common';
+import {
+  command,
+  loadOptions,
+  MODEL_HELP,
+  type ModelArguments,
+  numberOf,
+  run,
+  warnIfInterrupted,
+  weightsOptions,
+} from './common';
 
-interface DrawArguments {
+interface DrawArguments extends Omit<ModelArguments, 'model'> {
   model?: string;
   port?: number;
   output?: string;
@@ -14,18 +23,19 @@ const root = path.resolve(__dirname, '../..');
 const RUN = path.join(root, 'runs', 'tutorial');
 const PORT = 8000;
 
-const program = command('draw', 'Serves a page where your network reads the digits you draw.')
-  .option('--model <dir>', `${MODEL_HELP} (default: runs/tutorial)`)
-  .option(
-    '--port <n>',
-    `a port on 127.0.0.1; 0 for any free one (default: ${PORT} if it is free, or any free one)`,
-    numberOf(wholeNumber),
-  )
-  .option(
-    '--output <dir>',
-    'the folder to serve; the page is written to draw/ in it (default: build/tutorial)',
-  )
-  .action(draw);
+const program = weightsOptions(
+  command('draw', 'Serves a page where your network reads the digits you draw.')
+    .option('--model <dir>', `${MODEL_HELP} (default: runs/tutorial)`)
+    .option(
+      '--port <n>',
+      `a port on 127.0.0.1; 0 for any free one (default: ${PORT} if it is free, or any free one)`,
+      numberOf(wholeNumber),
+    )
+    .option(
+      '--output <dir>',
+      'the folder to serve; the page is written to draw/ in it (default: build/tutorial)',
+    ),
+).action(draw);
 
 async function draw(args: DrawArguments): Promise<void> {
   const { port, model = holdsModel(RUN) ? RUN : undefined } = args;
@@ -34,7 +44,7 @@ async function draw(args: DrawArguments): Promise<void> {
   const page = await writePage(output);
   if (model !== undefined) {
     warnIfInterrupted(model);
-    const isNew = await exportModel(model, page, progressUnless(false));
+    const isNew = await exportModel(model, page, loadOptions(args));
     if (isNew) console.log(`Exported the model in 8 bits: ${path.join(page, 'model')}`);
   } else {
     removeModel(page);

@@ -1,12 +1,15 @@
 import { positiveInteger } from '../checks';
 import { confidenceInterval, evaluate } from '../evaluate/index';
 import { RUN_SETTINGS } from '../runs/index';
-import { loadModel } from '../storage/index';
 import type { Precision } from '../tf/index';
 import { percent } from '../viz/index';
 import {
   command,
-  MODEL_HELP,
+  inColoursOf,
+  inputText,
+  type ModelArguments,
+  modelOf,
+  modelOptions,
   numberOf,
   precisionOption,
   printJson,
@@ -14,19 +17,15 @@ import {
   resolvePrecision,
   run,
   testImages,
-  warnIfInterrupted,
 } from './common';
 
-interface EvaluateArguments {
-  model: string;
+interface EvaluateArguments extends ModelArguments {
   data?: string;
   images?: number;
   precision: 'auto' | Precision;
-  json?: boolean;
 }
 
-const program = command('evaluate', 'Evaluates a trained model on the test images.')
-  .requiredOption('--model <dir>', MODEL_HELP)
+const program = modelOptions(command('evaluate', 'Evaluates a trained model on the test images.'))
   .option('--data <dir>', RUN_SETTINGS.dataFolder.help)
   .option('--images <n>', 'use the first n only', numberOf(positiveInteger))
   .addOption(precisionOption())
@@ -37,22 +36,23 @@ const program = command('evaluate', 'Evaluates a trained model on the test image
   .action(evaluateCommand);
 
 async function evaluateCommand(args: EvaluateArguments): Promise<void> {
-  const set = await testImages(args.images, args.data);
-  warnIfInterrupted(args.model);
-  const model = await loadModel(args.model, { onProgress: progressUnless(args.json) });
+  const images = await testImages(args.images, args.data);
+  const model = await modelOf(args);
+  const set = inColoursOf(model, images);
   const result = await evaluate(model, set, {
     precision: resolvePrecision(args.precision),
     onProgress: progressUnless(args.json),
   });
-  const { images, loss, accuracy, confusion } = result;
-  const interval = confidenceInterval(accuracy, images);
+  const { images: count, loss, accuracy, confusion } = result;
+  const interval = confidenceInterval(accuracy, count);
   if (args.json) {
-    printJson({ images, loss, accuracy, interval, confusion, classNames: set.classNames });
+    printJson({ images: count, loss, accuracy, interval, confusion, classNames: set.classNames });
     return;
   }
   console.log(
-    `${set.name}: ${images} images, loss ${loss.toFixed(4)}, accuracy ${percent(accuracy)} (95% confidence: ${interval.map((p) => percent(p)).join(' to ')})`,
+    `${set.name}: ${count} images, loss ${loss.toFixed(4)}, accuracy ${percent(accuracy)} (95% confidence: ${interval.map((p) => percent(p)).join(' to ')})`,
   );
+  console.log(`Input: ${inputText(model)}`);
   console.log('\nConfusion matrix (rows: actual, columns: predicted)');
   const width = Math.max(5, ...set.classNames.map((name) => name.length));
   const row = (cells: (string | number)[]) =>

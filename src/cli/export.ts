@@ -9,27 +9,28 @@ import { loadModel, saveModel } from '../storage/index';
 import { percent } from '../viz/index';
 import {
   command,
-  MODEL_HELP,
+  inColoursOf,
+  type ModelArguments,
+  modelOf,
+  modelOptions,
   numberOf,
   printJson,
   progressUnless,
   run,
   testImages,
-  warnIfInterrupted,
 } from './common';
 
-interface ExportArguments {
-  model: string;
+interface ExportArguments extends ModelArguments {
   to: string;
   quantize?: boolean;
   images: number;
   data?: string;
   force?: boolean;
-  json?: boolean;
 }
 
-const program = command('export', 'Exports a model to PyTorch, or to a tfjs folder for browsers.')
-  .requiredOption('--model <dir>', MODEL_HELP)
+const program = modelOptions(
+  command('export', 'Exports a model to PyTorch, or to a tfjs folder for browsers.'),
+)
   .requiredOption('--to <path>', 'FILE.pth, FILE.safetensors, or a folder for tfjs')
   .option('--quantize', 'store the weights in 8 bits (folders only) and report the accuracy lost')
   .option('--images <n>', 'test images for that report; 0: no report', numberOf(wholeNumber), 1000)
@@ -45,11 +46,11 @@ async function exportCommand(args: ExportArguments): Promise<void> {
     throw new InputError(`--quantize: ${format} files store float32; pass a folder as --to`);
   }
   checkTarget(args.to, format, args.force);
-  const set = quantize && args.images > 0 ? await testImages(args.images, args.data) : undefined;
+  const images = quantize && args.images > 0 ? await testImages(args.images, args.data) : undefined;
   const onProgress = progressUnless(args.json);
 
-  warnIfInterrupted(args.model);
-  const model = await loadModel(args.model, { onProgress });
+  const model = await modelOf(args);
+  const set = images && inColoursOf(model, images);
   if (format === 'tfjs') await saveModel(model, args.to, { quantised: quantize });
   else await saveStateDict(model, args.to);
   const bytes = sizeOf(args.to);

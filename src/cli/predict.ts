@@ -5,16 +5,23 @@ import { replaceFile } from '../files';
 import type { DigitStep } from '../image/index';
 import { classNamesOf, readsDigits } from '../model/index';
 import { predictFile, predictImage, readDigit } from '../predict/index';
-import { loadModel } from '../storage/index';
 import { bar, percent, stepsGrid } from '../viz/index';
-import { command, MODEL_HELP, printJson, progressUnless, run, warnIfInterrupted } from './common';
+import {
+  command,
+  inputText,
+  type ModelArguments,
+  modelOf,
+  modelOptions,
+  printJson,
+  run,
+} from './common';
 
-const program = command(
-  'predict',
-  `Says what is in each picture: a digit, or the class of your own network (${FORMATS}).`,
+const program = modelOptions(
+  command(
+    'predict',
+    `Says what is in each picture: a digit, or the class of your own network (${FORMATS}).`,
+  ).argument('<file...>', 'image files'),
 )
-  .argument('<file...>', 'image files')
-  .requiredOption('--model <dir>', MODEL_HELP)
   .option(
     '--as-is',
     'use pictures that are already light on dark and framed as in MNIST; only make them grey and square',
@@ -25,11 +32,10 @@ const program = command(
 
 async function predictCommand(
   files: string[],
-  args: { model: string; asIs?: boolean; steps?: string; json?: boolean },
+  args: ModelArguments & { asIs?: boolean; steps?: string },
 ): Promise<void> {
   for (const file of files) await pictureSize(file); // before the model is loaded
-  warnIfInterrupted(args.model);
-  const model = await loadModel(args.model, { onProgress: progressUnless(args.json) });
+  const model = await modelOf(args);
   const names = classNamesOf(model);
   const isForDigits = readsDigits(model);
   if (args.steps && !isForDigits) {
@@ -49,6 +55,7 @@ async function predictCommand(
     printJson(predictions);
     return;
   }
+  console.log(`Input: ${inputText(model)}`);
   for (const { file, prediction, probabilities } of predictions) {
     const ranked = probabilities
       .map((probability, label) => ({ label, probability }))

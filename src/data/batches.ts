@@ -1,4 +1,5 @@
 import { InputError } from '../errors';
+import { HALF } from '../image/index';
 import { tf } from '../tf/index';
 import type { ImageSet } from './dataset';
 import { shuffledIndices } from './random';
@@ -6,7 +7,7 @@ import { toInput } from './transforms';
 
 /** A batch on the device. The caller disposes it with `disposeBatch`. */
 export interface Batch {
-  /** float32 [size, inputSize, inputSize, channels] in [-1, 1]. */
+  /** float32 [size, inputSize, inputSize, channels], normalised. */
   images: tf.Tensor4D;
   /** int32 [size]. */
   labels: tf.Tensor1D;
@@ -33,11 +34,16 @@ export function epochBatches(
 }
 
 /** Makes a batch of the images at `indices`, resized to `inputSize` and normalised. */
-export function makeBatch(set: ImageSet, indices: ArrayLike<number>, inputSize: number): Batch {
+export function makeBatch(
+  set: ImageSet,
+  indices: ArrayLike<number>,
+  inputSize: number,
+  normalisation = HALF,
+): Batch {
   const pixels = gatherPixels(set, indices);
   const labels = Int32Array.from(indices, (index) => set.labels[index]);
   return {
-    images: toInput(pixels, set, inputSize),
+    images: toInput(pixels, set, inputSize, normalisation),
     labels: tf.tensor1d(labels, 'int32'),
     size: indices.length,
   };

@@ -86,6 +86,13 @@ export function splitValidation(
   return { train: slice(set, 0, boundary), validation: slice(set, boundary, set.length) };
 }
 
+/** Grey images as red, green and blue of the same value. */
+export function inColour(set: ImageSet): ImageSet {
+  const pixels = new Uint8Array(3 * set.pixels.length);
+  for (let i = 0; i < set.pixels.length; i++) pixels.fill(set.pixels[i], 3 * i, 3 * i + 3);
+  return { ...set, pixels, channels: 3 };
+}
+
 /** The number of images of each class: [classes]. */
 export function countLabels(set: ImageSet): number[] {
   const counts = new Array<number>(set.classNames.length).fill(0);

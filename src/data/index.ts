@@ -1,3 +1,4 @@
+export { HALF, type Normalisation } from '../image/index';
 /** Images and labels: from IDX files to batches on the device. */
 export { AUGMENTATION, augmented, augmentImages } from './augment';
 export { type Batch, disposeBatch, epochBatches, gatherPixels, makeBatch } from './batches';
@@ -6,6 +7,7 @@ export {
   DIGITS,
   embeddedFolder,
   type ImageSet,
+  inColour,
   loadDataset,
   MNIST_MD5,
   type Split,

@@ -35,25 +35,34 @@ export function readBitmap(file: string): Promise<Bitmap> {
 }
 
 /**
- * Decodes a picture as a square: resized to `side` along its shorter side, and cut to its middle, as torchvision's Resize
- * and CenterCrop do. Transparent pictures lie on white. Throws InputError as `readBitmap` does.
+ * Decodes a picture as a square: resized to `resizeTo` along its shorter side, and cut to the `side`×`side` pixels in its
+ * middle, as torchvision's Resize and CenterCrop do. Transparent pictures lie on white. Throws InputError as `readBitmap` does.
  *
  * @returns [side, side, 3]
  */
-export function readSquare(file: string, side: number): Promise<Uint8Array> {
-  return withPicture(file, (picture) =>
-    picture
+export function readSquare(file: string, side: number, resizeTo = side): Promise<Uint8Array> {
+  return withPicture(file, (picture, size) => {
+    // torchvision rounds the longer side down, and the margins to the nearest even number if in doubt.
+    const scaled = (length: number) =>
+      Math.floor((resizeTo * length) / Math.min(size.width, size.height));
+    const [width, height] = [scaled(size.width), scaled(size.height)];
+    const margin = (length: number) => {
+      const half = (length - side) / 2;
+      return half % 2 === 0.5 ? Math.floor(half) : Math.round(half);
+    };
+    return picture
       .autoOrient()
-      .resize(side, side, { fit: 'cover', kernel: 'linear' })
+      .resize(width, height, { fit: 'fill', kernel: 'linear' })
+      .extract({ left: margin(width), top: margin(height), width: side, height: side })
       .flatten({ background: '#fff' })
       .toColourspace('srgb')
       .removeAlpha()
       .raw()
-      .toBuffer(),
-  );
+      .toBuffer();
+  });
 }
 
-/** Height and width of a picture, from its header. Throws InputError as `readBitmap` does. */
+/** Height and width of a picture as it is seen, from its header. Throws InputError as `readBitmap` does. */
 export function pictureSize(file: string): Promise<{ width: number; height: number }> {
   return withPicture(file, async (_, { width, height }) => ({ width, height }));
 }
@@ -68,12 +77,12 @@ async function withPicture<T>(
   if (foreign) throw new InputError(`${file}: ${foreign[1]}`);
   try {
     const picture = start.startsWith('BM') ? await openBmp(bytes) : openWithSharp(bytes);
-    const { width, height, pages = 1, format } = await picture.metadata();
+    const { autoOrient, pages = 1, format } = await picture.metadata();
     if (pages > 1) {
       const what = format === 'tiff' ? 'a document' : 'an animation';
       throw new InputError(`${what} of ${pages} pictures, want a file with one`);
     }
-    return await body(picture, { width, height });
+    return await body(picture, autoOrient);
   } catch (error) {
     if (error instanceof InputError) throw new InputError(`${file}: ${error.message}`);
     const why = messageOf(error).split('\n')[0].trim();

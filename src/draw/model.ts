@@ -5,8 +5,7 @@ import { objectOf, text } from '../checks';
 import { InputError, messageOf } from '../errors';
 import { hashOf, readJson, writeJson } from '../files';
 import { readsDigits } from '../model/index';
-import type { ProgressListener } from '../progress';
-import { loadModel, saveModel } from '../storage/index';
+import { type LoadModelOptions, loadModel, saveModel } from '../storage/index';
 
 const SOURCE = objectOf({ key: text });
 
@@ -17,14 +16,14 @@ const SOURCE = objectOf({ key: text });
 export async function exportModel(
   place: string,
   page: string,
-  onProgress?: ProgressListener,
+  options: LoadModelOptions = {},
 ): Promise<boolean> {
   const target = path.join(page, 'model');
   // Identifies the exported model. It is written last, so an interrupted export has none.
   const source = path.join(target, 'source.json');
-  const key = keyOf(place);
+  const key = keyOf(place, options);
   if (isExported(source, key)) return false;
-  const model = await loadModel(place, { onProgress });
+  const model = await loadModel(place, options);
   try {
     if (!readsDigits(model)) {
       throw new InputError(`${place}: not a network for digits, which the page is for`);
@@ -52,11 +51,12 @@ export function holdsModel(folder: string): boolean {
   return filesOf(folder).some((file) => path.basename(file) === 'model.json');
 }
 
-/** A hash of the place and of the size and time of its files. */
-function keyOf(place: string): string {
+/** A hash of the place, of the size and time of its files, and of what was said about them. */
+function keyOf(place: string, { inputSize, mean, std }: LoadModelOptions): string {
   const stats = filesOf(place).map((file) => ({ file, ...fs.statSync(file) }));
   const states = stats.map(({ file, size, mtimeMs }) => [file, size, mtimeMs]);
-  return hashOf('sha256', Buffer.from(JSON.stringify([path.resolve(place), states])));
+  const key = [path.resolve(place), states, inputSize, mean, std];
+  return hashOf('sha256', Buffer.from(JSON.stringify(key)));
 }
 
 /** The files of the model at `place`: a weights file, a model folder or a run folder. */

@@ -1,5 +1,5 @@
 import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
-import { checkFits, inputSizeOf } from '../model/index';
+import { checkFits, inputSizeOf, normalisationOf } from '../model/index';
 import { type ProgressListener, turnEventLoop } from '../progress';
 import { autocast, type Precision, tf } from '../tf/index';
 import { crossEntropySum } from '../train/index';
@@ -24,7 +24,7 @@ export interface Evaluation {
   /** 0 to 1. */
   accuracy: number;
   /** The class with the largest logit: [images]. */
-  predictions: Uint8Array;
+  predictions: Uint16Array;
   /** Its softmax probability: [images], 0 to 1. */
   confidences: Float32Array;
   /** Number of images [actual class][predicted class]. */
@@ -43,14 +43,14 @@ export async function evaluate(
   const { batchSize = 128, precision = 'float32', label = 'Evaluating', signal } = options;
   checkFits(model, set);
   const batches = epochBatches(set.length, batchSize);
-  const predictions = new Uint8Array(set.length);
+  const predictions = new Uint16Array(set.length);
   const confidences = new Float32Array(set.length);
   const started = performance.now();
   let lossSum = 0;
   let correct = 0;
   let images = 0;
   for (const [i, indices] of batches.entries()) {
-    const batch = makeBatch(set, indices, inputSizeOf(model)); // [batch, 227, 227, 1], [batch]
+    const batch = makeBatch(set, indices, inputSizeOf(model), normalisationOf(model));
     const [loss, classes, confidence] = tf.tidy(() => {
       const logits = autocast(precision, () => model.apply(batch.images)) as tf.Tensor2D;
       return [crossEntropySum(logits, batch.labels), logits.argMax(1), tf.softmax(logits).max(1)];

@@ -1,27 +1,24 @@
 /** How a network sorts images: the features that it computes, and their projection to a plane. */
 import { UMAP } from 'umap-js';
 import { epochBatches, type ImageSet, makeBatch } from '../data/index';
-import { InputError } from '../errors';
-import { inputSizeOf } from '../model/index';
+import { inputSizeOf, normalisationOf } from '../model/index';
 import { attribute, backend, DType, tf } from '../tf/index';
 
 /** Points in the plane. */
 export type Points = [x: number, y: number][];
 
 /**
- * The output of the last layer but one, after its ReLU, for each image of `set`: float32 [images, features].
- * The caller disposes it. Throws InputError if the model has only one dense layer.
+ * What the last layer gets, for each image of `set`: float32 [images, features]. The caller disposes it.
  */
 export function features(model: tf.LayersModel, set: ImageSet): tf.Tensor2D {
-  const dense = model.layers.filter((layer) => layer.getClassName() === 'Dense');
-  if (dense.length < 2) throw new InputError('the model has no dense layer before its last one');
-  const output = dense[dense.length - 2].output as tf.SymbolicTensor;
+  const output = model.layers[model.layers.length - 1].input as tf.SymbolicTensor;
   const inside = tf.model({ inputs: model.inputs, outputs: output });
   return tf.tidy(() => {
     const parts = epochBatches(set.length, 128).map((indices) =>
-      tf.tidy(
-        () => inside.apply(makeBatch(set, indices, inputSizeOf(model)).images) as tf.Tensor2D,
-      ),
+      tf.tidy(() => {
+        const batch = makeBatch(set, indices, inputSizeOf(model), normalisationOf(model));
+        return inside.apply(batch.images) as tf.Tensor2D;
+      }),
     );
     return tf.concat2d(parts, 0);
   });

@@ -1,7 +1,7 @@
 import { toInput } from '../data/index';
 import { InputError } from '../errors';
 import type { GreyImage } from '../image/index';
-import { inputSizeOf } from '../model/index';
+import { dependentsOf, inputLayer, inputSizeOf, normalisationOf, outputsOf } from '../model/index';
 import { tf } from '../tf/index';
 
 /** How much each place of an image matters for a class. */
@@ -35,21 +35,25 @@ export function gradCam(
   image: GreyImage,
   { layer, label }: GradCamOptions = {},
 ): HeatMap {
-  const layers = model.layers.filter((each) => each.getClassName() !== 'InputLayer');
+  const { layers } = model;
   const convolutions = layers.filter(
     (each) => each.getClassName() === 'Conv2D' && (layer ?? each.name) === each.name,
   );
-  const at = layers.lastIndexOf(convolutions[convolutions.length - 1]);
-  if (at < 0) throw new InputError(`the model has no convolution${layer ? ` '${layer}'` : ''}`);
-  const apply = (some: tf.layers.Layer[], x: tf.Tensor) =>
-    some.reduce((result, each) => each.apply(result) as tf.Tensor, x);
+  const convolution = convolutions.at(-1);
+  if (!convolution)
+    throw new InputError(`the model has no convolution${layer ? ` '${layer}'` : ''}`);
   let explained = label;
   const map = tf.tidy(() => {
-    const input = toInput(image.pixels, image, inputSizeOf(model));
-    const maps = apply(layers.slice(0, at + 1), input) as tf.Tensor4D; // [1, height, width, channels]
-    const logitsOf = (x: tf.Tensor) => apply(layers.slice(at + 1), x) as tf.Tensor2D;
-    explained ??= logitsOf(maps).argMax(1).dataSync()[0];
-    const gradient = tf.grad((x) => logitsOf(x).gather([explained!], 1).sum())(maps);
+    const input = toInput(image.pixels, image, inputSizeOf(model), normalisationOf(model));
+    const outputs = outputsOf(model, new Map([[inputLayer(model), input]]));
+    const maps = outputs.get(convolution) as tf.Tensor4D; // [1, height, width, channels]
+    explained ??= outputs.get(layers.at(-1)!)!.argMax(1).dataSync()[0];
+    const changing = dependentsOf(model, convolution);
+    const others = [...outputs].filter(([each]) => !changing.has(each));
+    const gradient = tf.grad((x) => {
+      const logits = outputsOf(model, new Map([...others, [convolution, x]])).get(layers.at(-1)!)!;
+      return logits.gather([explained!], 1).sum();
+    })(maps);
     const weights = gradient.mean([1, 2], true); // [1, 1, 1, channels]
     return maps.mul(weights).sum(3).relu() as tf.Tensor3D; // [1, height, width]
   });

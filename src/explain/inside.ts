@@ -2,7 +2,7 @@
 import { toInput } from '../data/index';
 import { InputError } from '../errors';
 import type { GreyImage } from '../image/index';
-import { inputSizeOf } from '../model/index';
+import { inputSizeOf, normalisationOf } from '../model/index';
 import { tf } from '../tf/index';
 
 /**
@@ -59,7 +59,7 @@ export function featureMaps(model: tf.LayersModel, image: GreyImage, count = 12)
   const outputs = layers.map((layer) => layer.output as tf.SymbolicTensor);
   const inside = tf.model({ inputs: model.inputs, outputs });
   const results = tf.tidy(() => {
-    const input = toInput(image.pixels, image, inputSizeOf(model));
+    const input = toInput(image.pixels, image, inputSizeOf(model), normalisationOf(model));
     return [inside.predict(input)].flat() as tf.Tensor4D[]; // each [1, height, width, channels]
   });
   const maps = results.map((result, i) => ({

@@ -5,4 +5,11 @@
 export { type Bitmap, type GreyImage, greyImage, MAX_PIXELS } from './bitmap';
 export { type DigitStep, digitSteps } from './digit';
 export { drawnBitmap } from './drawn';
-export { inputValues, normalise, resize, resizeWeights } from './resize';
+export {
+  HALF,
+  inputValues,
+  type Normalisation,
+  normalise,
+  resize,
+  resizeWeights,
+} from './resize';

@@ -1,5 +1,5 @@
 /**
- * Turns grey bytes into the network's input: torchvision's Resize, ToTensor and Normalize(0.5, 0.5).
+ * Turns bytes into the network's input: torchvision's Resize, ToTensor and Normalize.
  *
  * torchvision resizes with PIL, which works in integers: it interpolates along the rows and rounds to bytes,
  * then does the same along the columns. Its weights are multiples of 2⁻²². This code does the same, so every
@@ -10,9 +10,18 @@ import { InputError } from '../errors';
 import { type Box, litBox } from './raster';
 
 const PRECISION_BITS = 22;
-const HALF = 1 << (PRECISION_BITS - 1);
+const ROUNDING = 1 << (PRECISION_BITS - 1);
 // In jest, looking up `Math.imul` in a loop makes it thirty times slower.
 const { imul } = Math;
+
+/** Normalize makes (value - mean) / std of values from 0 to 1. One number per channel, or one for all channels. */
+export interface Normalisation {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** The article's Normalize((0.5,), (0.5,)): bytes 0 … 255 become -1 … 1. */
+export const HALF: Normalisation = { mean: [0.5], std: [0.5] };
 
 /** Along one axis: target pixel i is a weighted sum of `taps` source pixels, starting at `first[i]`. */
 export interface ResizeWeights {
@@ -86,17 +95,19 @@ export function inputValues(
   width: number,
   size: number,
   channels = 1,
+  normalisation = HALF,
 ): Float32Array {
-  if (channels > 1) return colourValues(pixels, height, width, size, channels);
+  if (channels > 1) return colourValues(pixels, height, width, size, channels, normalisation);
+  const normalised = normalisedBytes(normalisation);
   const { count, resizeImage } = resizer(pixels, height, width, size);
   const area = size * size;
-  const values = new Float32Array(count * area).fill(NORMALISED[0]);
+  const values = new Float32Array(count * area).fill(normalised[0]);
   const resized = new Uint8Array(area);
   for (let i = 0; i < count; i++) {
     const { top, bottom, left, right } = resizeImage(i, resized.fill(0));
     for (let y = top; y < bottom; y++) {
       const row = i * area + y * size;
-      for (let x = left; x < right; x++) values[row + x] = NORMALISED[resized[y * size + x]];
+      for (let x = left; x < right; x++) values[row + x] = normalised[resized[y * size + x]];
     }
   }
   return values;
@@ -109,28 +120,34 @@ function colourValues(
   width: number,
   size: number,
   channels: number,
+  { mean, std }: Normalisation,
 ): Float32Array {
   const values = new Float32Array((pixels.length / (height * width)) * size * size);
   for (let channel = 0; channel < channels; channel++) {
     const plane = new Uint8Array(pixels.length / channels);
     for (let i = 0; i < plane.length; i++) plane[i] = pixels[i * channels + channel];
-    const resized = inputValues(plane, height, width, size);
+    const resized = inputValues(plane, height, width, size, 1, {
+      mean: [mean[channel] ?? mean[0]],
+      std: [std[channel] ?? std[0]],
+    });
     for (let i = 0; i < resized.length; i++) values[i * channels + channel] = resized[i];
   }
   return values;
 }
 
-/** ToTensor and Normalize((0.5,), (0.5,)): bytes 0 … 255 become -1 … 1. */
-export function normalise(pixels: Uint8Array): Float32Array {
-  const values = new Float32Array(pixels.length);
-  for (let i = 0; i < pixels.length; i++) values[i] = NORMALISED[pixels[i]];
-  return values;
+/** ToTensor and Normalize for grey pixels. */
+export function normalise(pixels: Uint8Array, normalisation = HALF): Float32Array {
+  const normalised = normalisedBytes(normalisation);
+  return Float32Array.from(pixels, (byte) => normalised[byte]);
 }
 
 /** The normalised value of each byte, computed in float32 as PyTorch does. */
-const NORMALISED = Float32Array.from({ length: 256 }, (_, byte) =>
-  Math.fround(Math.fround(Math.fround(byte / 255) - 0.5) / 0.5),
-);
+function normalisedBytes({ mean: [mean], std: [std] }: Normalisation): Float32Array {
+  const { fround } = Math;
+  return Float32Array.from({ length: 256 }, (_, byte) =>
+    fround(fround(fround(byte / 255) - fround(mean)) / fround(std)),
+  );
+}
 
 /** Resizes images of one size. Skips the black around a digit, which is more than half of an image. */
 function resizer(pixels: Uint8Array, height: number, width: number, size: number) {
@@ -170,7 +187,7 @@ function resizeRow(
 ): void {
   for (let x = left; x < right; x++) {
     const start = from + first[x];
-    let sum = HALF;
+    let sum = ROUNDING;
     for (let tap = 0; tap < taps; tap++) sum += imul(source[start + tap], weights[x * taps + tap]);
     target[to + x] = sum >> PRECISION_BITS;
   }
@@ -192,12 +209,12 @@ function mixRows(
     const [above, below] = [weights[2 * y], weights[2 * y + 1]];
     for (let x = left; x < right; x++) {
       const sum = imul(source[start + x], above) + imul(source[start + size + x], below);
-      target[y * size + x] = (sum + HALF) >> PRECISION_BITS;
+      target[y * size + x] = (sum + ROUNDING) >> PRECISION_BITS;
     }
     return;
   }
   for (let x = left; x < right; x++) {
-    let sum = HALF;
+    let sum = ROUNDING;
     for (let tap = 0; tap < taps; tap++) {
       sum += imul(source[start + tap * size + x], weights[y * taps + tap]);
     }

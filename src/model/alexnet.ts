@@ -1,10 +1,12 @@
 import { check, positiveInteger, wholeNumber } from '../checks';
 import { InputError } from '../errors';
 import { freeUnreachable, freeWhenUnreachable, tf } from '../tf/index';
+import { BatchNorm } from './batch-norm';
 import { Dropout } from './dropout';
 import { type Initialisation, initialise } from './initialise';
 import { type LayerSpec, layerTable } from './layers';
 import { ALEXNET, SMALL_ALEXNET } from './networks';
+import { LocalResponseNorm } from './response-norm';
 
 export interface AlexNetOptions {
   /** Height and width of the input, in pixels. */
@@ -36,7 +38,7 @@ export const SMALL = {
  * Its memory is freed by `dispose()`, or some time after the model becomes unreachable.
  * Throws InputError for sizes that do not fit together.
  */
-export function alexnet(options: AlexNetOptions = {}): tf.Sequential {
+export function alexnet(options: AlexNetOptions = {}): tf.LayersModel {
   const { initialisation = 'pytorch', seed = 42 } = options;
   const model = zeroAlexnet(options);
   initialise(model, initialisation, seed);
@@ -44,7 +46,7 @@ export function alexnet(options: AlexNetOptions = {}): tf.Sequential {
 }
 
 /** The same network with all weights 0, for weights loaded from a file: it needs neither time nor memory. */
-export function zeroAlexnet(options: Omit<AlexNetOptions, 'initialisation'>): tf.Sequential {
+export function zeroAlexnet(options: Omit<AlexNetOptions, 'initialisation'>): tf.LayersModel {
   const { inputSize = 227, channels = 1, classes = 10, dropout = 0.5, seed = 42 } = options;
   const { layers = ALEXNET } = options;
   for (const [name, value] of Object.entries({ inputSize, channels, classes })) {
@@ -57,11 +59,19 @@ export function zeroAlexnet(options: Omit<AlexNetOptions, 'initialisation'>): tf
   layerTable(layers, { inputSize, channels, classes }); // throws if the sizes do not fit
 
   freeUnreachable(); // such as the old model of a notebook cell that is run again
-  const model = tf.sequential({ name: 'alexnet' });
-  model.add(tf.layers.inputLayer({ inputShape: [inputSize, inputSize, channels], name: 'input' }));
+  const input = tf.input({ shape: [inputSize, inputSize, channels], name: 'input' });
+  const outputs = new Map<string, tf.SymbolicTensor>();
+  let x = input;
   layers.forEach((layer, index) => {
-    for (const built of build(layer, classes, dropout, seed + index)) model.add(built);
+    if (layer.from !== undefined) x = outputs.get(layer.from)!;
+    const inputs = layer.kind === 'add' ? [x, outputs.get(layer.other)!] : x;
+    x = build(layer, classes, dropout, seed + index).reduce<typeof inputs>(
+      (result, built) => built.apply(result) as tf.SymbolicTensor,
+      inputs,
+    ) as tf.SymbolicTensor;
+    outputs.set(layer.name, x);
   });
+  const model = tf.model({ inputs: input, outputs: x, name: 'alexnet' });
   freeWhenUnreachable(model);
   return model;
 }
@@ -81,7 +91,8 @@ function build(layer: LayerSpec, classes: number, rate: number, seed: number): t
           filters,
           kernelSize: kernel,
           strides: stride,
-          activation: 'relu',
+          activation: layer.relu === false ? 'linear' : 'relu',
+          useBias: layer.bias !== false,
           padding: pad,
         });
       if (padding === 0) return [conv('valid')];
@@ -93,6 +104,18 @@ function build(layer: LayerSpec, classes: number, rate: number, seed: number): t
       return [tf.layers.maxPooling2d({ name, poolSize: layer.kernel, strides: layer.stride })];
     case 'flatten':
       return [tf.layers.flatten({ name })];
+    case 'batchNorm':
+      return [new BatchNorm({ name })];
+    case 'relu':
+      return [tf.layers.reLU({ name })];
+    case 'add':
+      return [tf.layers.add({ name })];
+    case 'globalAveragePool':
+      return [
+        tf.layers.globalAveragePooling2d({ name } as { name: string; dataFormat?: undefined }),
+      ];
+    case 'localResponseNorm':
+      return [new LocalResponseNorm(layer)];
     case 'dropout':
       return [new Dropout({ name, rate, seed })];
     case 'dense': {

@@ -42,10 +42,5 @@ export class Dropout extends tf.layers.Layer {
   }
 }
 
-/** The dropout layers of a model, in order. */
-export function dropoutLayers(model: tf.LayersModel): Dropout[] {
-  return model.layers.filter((layer): layer is Dropout => layer.getClassName() === 'Dropout');
-}
-
 // When a model is loaded, tfjs looks up layers by class name. From now on it finds this class.
 tf.serialization.registerClass(Dropout);

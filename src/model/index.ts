@@ -1,7 +1,17 @@
 /** The network: its table of layers, and the model built from it. */
 export { type AlexNetOptions, alexnet, SMALL, zeroAlexnet } from './alexnet';
-export { Dropout, dropoutLayers } from './dropout';
-export { classNamesOf, nameClasses, readsDigits } from './info';
+export { BatchNorm } from './batch-norm';
+export { Dropout } from './dropout';
+export { dependentsOf, inputLayer, outputsOf } from './graph';
+export {
+  classNamesOf,
+  describe,
+  infoOf,
+  MODEL_INFO,
+  type ModelInfo,
+  normalisationOf,
+  readsDigits,
+} from './info';
 export { INITIALISATIONS, type Initialisation, initialise } from './initialise';
 export {
   type Dimensions,
@@ -11,4 +21,10 @@ export {
   totals,
 } from './layers';
 export { ALEXNET, NETWORKS, type Network, type NetworkName, SMALL_ALEXNET } from './networks';
-export { checkFits, inputSizeOf, namedWeights, trainableVariables } from './weights';
+export {
+  checkFits,
+  countingLayers,
+  inputSizeOf,
+  namedWeights,
+  trainableVariables,
+} from './weights';

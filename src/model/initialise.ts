@@ -13,28 +13,25 @@ export const INITIALISATIONS: readonly Initialisation[] = ['pytorch', 'he', 'glo
 /** Gives all convolutions and dense layers new random weights, determined by `seed`. */
 export function initialise(model: tf.LayersModel, how: Initialisation, seed: number): void {
   model.layers.forEach((layer, index) => {
-    const weights = layer.getWeights();
-    if (weights.length === 0) return;
-    const [kernel, bias] = weights; // [height, width, in, out] or [in, out]; [out]
+    const [kernel, bias] = layer.getWeights(); // [height, width, in, out] or [in, out]; [out]
+    if (!kernel || kernel.rank === 1) return; // batch normalisation starts with γ = 1 and β = 0
     const receptive = kernel.shape.slice(0, -2).reduce((a, b) => a * b, 1);
     const [inputs, outputs] = kernel.shape.slice(-2);
     const fanIn = receptive * inputs;
     const fanOut = receptive * outputs;
     const stream = 2 * index;
     const drawn = tf.tidy(() => {
-      if (how === 'he') {
-        return [
-          seededNormal(kernel.shape, Math.sqrt(2 / fanIn), seed, stream),
-          tf.zeros(bias.shape),
-        ];
-      }
-      const bound = how === 'pytorch' ? 1 / Math.sqrt(fanIn) : Math.sqrt(6 / (fanIn + fanOut));
-      return [
-        seededUniform(kernel.shape, -bound, bound, seed, stream),
+      const bound = how === 'glorot' ? Math.sqrt(6 / (fanIn + fanOut)) : 1 / Math.sqrt(fanIn);
+      const weights =
+        how === 'he'
+          ? seededNormal(kernel.shape, Math.sqrt(2 / fanIn), seed, stream)
+          : seededUniform(kernel.shape, -bound, bound, seed, stream);
+      if (!bias) return [weights];
+      const biases =
         how === 'pytorch'
           ? seededUniform(bias.shape, -bound, bound, seed, stream + 1)
-          : tf.zeros(bias.shape),
-      ];
+          : tf.zeros(bias.shape);
+      return [weights, biases];
     });
     layer.setWeights(drawn);
     tf.dispose(drawn);

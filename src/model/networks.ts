@@ -1,4 +1,6 @@
 /** The networks, each as a table of layers. */
+import { imagenetClasses } from './imagenet';
+import type { ModelInfo } from './info';
 import type { LayerSpec } from './layers';
 
 /**
@@ -63,23 +65,113 @@ const VGG6: readonly LayerSpec[] = [
   { kind: 'dense', name: 'fc4', units: 0, relu: false },
 ];
 
+const RESPONSE_NORM = {
+  kind: 'localResponseNorm',
+  size: 5,
+  k: 2,
+  alpha: 1e-4,
+  beta: 0.75,
+} as const;
+
+/**
+ * The AlexNet of 2012, without its division into two groups for two graphics cards.
+ * Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep Convolutional Neural Networks.
+ */
+const ALEXNET_2012: readonly LayerSpec[] = ALEXNET.flatMap((layer): LayerSpec[] => {
+  if (layer.kind !== 'conv') return [layer];
+  const filters = { conv1: 96, conv2: 256, conv3: 384, conv4: 384, conv5: 256 }[layer.name]!;
+  const wide = { ...layer, filters };
+  const isNormalised = layer.name === 'conv1' || layer.name === 'conv2';
+  return isNormalised
+    ? [wide, { ...RESPONSE_NORM, name: layer.name.replace('conv', 'norm') }]
+    : [wide];
+});
+
+/**
+ * A small residual network for 28×28 pixels, with PyTorch's names of torchvision's ResNet: three blocks of two 3×3
+ * convolutions, with 16, 32 and 64 filters.
+ * He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, 2015, section 4.2, with n = 1.
+ */
+const RESNET8: readonly LayerSpec[] = [
+  ...normalisedConvolution('conv1', 'bn1', 16, 3, 1),
+  { kind: 'relu', name: 'relu' },
+  ...residualBlock('layer1.0', 'relu', 16, 1),
+  ...residualBlock('layer2.0', 'layer1.0.relu2', 32, 2),
+  ...residualBlock('layer3.0', 'layer2.0.relu2', 64, 2),
+  { kind: 'globalAveragePool', name: 'avgpool' },
+  { kind: 'dense', name: 'fc', units: 0, relu: false },
+];
+
+/** Adds what two convolutions make of the layer `input` to that layer, or to a 1×1 convolution of it if its shape changes. */
+function residualBlock(name: string, input: string, filters: number, stride: number): LayerSpec[] {
+  const shortcut = `${name}.downsample`;
+  const [first, ...downsample] =
+    stride === 1 ? [] : normalisedConvolution(`${shortcut}.0`, `${shortcut}.1`, filters, 1, stride);
+  return [
+    ...normalisedConvolution(`${name}.conv1`, `${name}.bn1`, filters, 3, stride),
+    { kind: 'relu', name: `${name}.relu1` },
+    ...normalisedConvolution(`${name}.conv2`, `${name}.bn2`, filters, 3, 1),
+    ...(first ? [{ ...first, from: input }, ...downsample] : []),
+    {
+      kind: 'add',
+      name: `${name}.add`,
+      from: `${name}.bn2`,
+      other: first ? `${shortcut}.1` : input,
+    },
+    { kind: 'relu', name: `${name}.relu2` },
+  ];
+}
+
+function normalisedConvolution(
+  name: string,
+  norm: string,
+  filters: number,
+  kernel: number,
+  stride: number,
+): LayerSpec[] {
+  const padding = (kernel - 1) / 2;
+  return [
+    { kind: 'conv', name, filters, kernel, stride, padding, bias: false, relu: false },
+    { kind: 'batchNorm', name: norm },
+  ];
+}
+
 export interface Network {
   layers: readonly LayerSpec[];
   /** Height and width of the input that it was made for. */
   inputSize: number;
   description: string;
+  /** The weights that the world knows it by: what they were trained on, and how. */
+  pretrained?: { channels: number; classNames: () => readonly string[] } & Omit<
+    ModelInfo,
+    'classNames'
+  >;
 }
 
 /** The networks by name, for `npm run train -- --network`. */
 export const NETWORKS = {
+  'alexnet-imagenet': {
+    layers: ALEXNET,
+    inputSize: 224,
+    description: "torchvision's AlexNet, for ImageNet's weights",
+    pretrained: {
+      channels: 3,
+      classNames: imagenetClasses,
+      mean: [0.485, 0.456, 0.406],
+      std: [0.229, 0.224, 0.225],
+      resizeTo: 256,
+    },
+  },
   alexnet: { layers: ALEXNET, inputSize: 227, description: "the article's AlexNet" },
+  'alexnet-2012': { layers: ALEXNET_2012, inputSize: 227, description: 'AlexNet of 2012' },
   'alexnet-small': {
     layers: SMALL_ALEXNET,
     inputSize: 64,
-    description: 'the same with a quarter of the filters',
+    description: "the article's with a quarter of the filters",
   },
   lenet5: { layers: LENET5, inputSize: 28, description: 'LeNet-5 (1998), with ReLU' },
   vgg6: { layers: VGG6, inputSize: 32, description: 'a small VGG (2014)' },
+  resnet8: { layers: RESNET8, inputSize: 28, description: 'a small ResNet (2015)' },
 } satisfies Record<string, Network>;
 
 export type NetworkName = keyof typeof NETWORKS;

@@ -1,6 +1,8 @@
 import type { ImageSet } from '../data/index';
 import { InputError } from '../errors';
 import type { tf } from '../tf/index';
+import { BatchNorm } from './batch-norm';
+import { Dropout } from './dropout';
 
 /** The tfjs variables behind a model's trainable weights, in the order of its layers. */
 export function trainableVariables(model: tf.LayersModel): tf.Variable[] {
@@ -13,6 +15,13 @@ export function namedWeights(model: tf.LayersModel): { name: string; variable: t
     name: (weight as unknown as { originalName: string }).originalName,
     variable: variableOf(weight),
   }));
+}
+
+/** The layers that count how often they were called in training, in order. */
+export function countingLayers(model: tf.LayersModel): (Dropout | BatchNorm)[] {
+  return model.layers.filter(
+    (layer): layer is Dropout | BatchNorm => layer instanceof Dropout || layer instanceof BatchNorm,
+  );
 }
 
 /** Height and width of a model's input, in pixels. */

@@ -1,7 +1,7 @@
 import { gatherPixels, type ImageSet, type ImageShape, toInput } from '../data/index';
 import { readSquare } from '../decode/index';
 import type { GreyImage } from '../image/index';
-import { inputSizeOf, readsDigits } from '../model/index';
+import { infoOf, inputSizeOf, normalisationOf, readsDigits } from '../model/index';
 import { autocast, type Precision, tf } from '../tf/index';
 import { type DigitOptions, readDigit } from './image';
 
@@ -42,7 +42,7 @@ export async function predictFile(
 ): Promise<Prediction> {
   if (readsDigits(model)) return predictImage(model, (await readDigit(file, options)).pop()!);
   const side = inputSizeOf(model);
-  const colour = await readSquare(file, side); // [side, side, 3]
+  const colour = await readSquare(file, side, infoOf(model).resizeTo); // [side, side, 3]
   const channels = model.inputs[0].shape[3] as number;
   const pixels = channels === 3 ? colour : greyOf(colour);
   const shape = { height: side, width: side, channels };
@@ -65,7 +65,8 @@ function predictPixels(
   precision: Precision,
 ): Prediction[] {
   const rows = tf.tidy(() => {
-    const input = toInput(pixels, shape, inputSizeOf(model)); // [batch, size, size, channels]
+    // [batch, size, size, channels]
+    const input = toInput(pixels, shape, inputSizeOf(model), normalisationOf(model));
     const logits = autocast(precision, () => model.apply(input)) as tf.Tensor2D; // [batch, classes]
     return tf.softmax(logits).arraySync();
   });

@@ -11,6 +11,7 @@ import {
   BYTES,
   extent,
   NOTE,
+  type Note,
   parseJson,
   quoted,
   readBytes,
@@ -74,7 +75,7 @@ export async function readArchive(file: FileHandle): Promise<StateDict> {
     tensors.set(key, place(key, tensor, await find(`data/${tensor.storage.key}`)));
   }
   const note = await content(NOTE_ENTRY);
-  return { tensors, inputSize: note && parseJson(note, NOTE, NOTE_ENTRY).inputSize };
+  return { tensors, note: note && parseJson(note, NOTE, NOTE_ENTRY) };
 }
 
 const damaged = (problem: string) =>
@@ -146,7 +147,7 @@ const PADDING = 0x4246;
 /** Yields a file that `torch.load(path, weights_only=True)` reads. Fetches one tensor at a time. */
 export async function* archiveBytes(
   tensors: readonly TensorSource[],
-  inputSize: number,
+  note: Note,
 ): AsyncIterable<Uint8Array> {
   let written = 0;
   const chunks: Uint8Array[] = [];
@@ -172,7 +173,7 @@ export async function* archiveBytes(
 
   yield* add('data.pkl', writeStateDictPickle(tensors));
   yield* add('byteorder', Buffer.from('little'));
-  yield* add(NOTE_ENTRY, Buffer.from(JSON.stringify({ inputSize })));
+  yield* add(NOTE_ENTRY, Buffer.from(JSON.stringify(note)));
   for (const [index, tensor] of tensors.entries()) {
     const { buffer, byteOffset, byteLength } = await tensor.read();
     yield* add(`data/${index}`, new Uint8Array(buffer, byteOffset, byteLength));

@@ -2,7 +2,14 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
 import { InputError, messageOf } from '../errors';
-import { type LayerSpec, namedWeights, zeroAlexnet } from '../model/index';
+import {
+  type BatchNorm,
+  describe,
+  type LayerSpec,
+  type Network,
+  namedWeights,
+  zeroAlexnet,
+} from '../model/index';
 import type { ProgressListener } from '../progress';
 import { tf } from '../tf/index';
 import { readArchive } from './archive';
@@ -21,6 +28,11 @@ export interface LoadWeightsOptions {
   layers?: readonly LayerSpec[];
   /** Height and width of the input, in pixels. Default: inferred from the file, see `inferDimensions`. */
   inputSize?: number;
+  /** Of Normalize. Default: what the file says, if it is one of ours, or 0.5. */
+  mean?: number[];
+  std?: number[];
+  /** Told what is assumed about the file. */
+  say?: (line: string) => void;
   onProgress?: ProgressListener;
 }
 
@@ -32,20 +44,30 @@ export interface LoadWeightsOptions {
  */
 export async function loadStateDict(
   file: string,
-  { layers: given, inputSize, onProgress }: LoadWeightsOptions = {},
-): Promise<tf.Sequential> {
+  { layers, inputSize, mean, std, onProgress, say }: LoadWeightsOptions = {},
+): Promise<tf.LayersModel> {
   const handle = await open(file).catch((error) => {
     throw new InputError(`${file}: cannot be read: ${messageOf(error)}`);
   });
   try {
     const dict = await readDirectory(handle, file);
-    const fits = (layers: readonly LayerSpec[]) => !problemsOf(layers, dict);
-    const layers = given ?? networkFor(fits);
-    const dimensions = inferDimensions(layers, dict, inputSize);
-    const wanted = parameters(layers, dimensions);
-    const problems = problemsOf(layers, dict, inputSize);
+    const network: Network = layers
+      ? { layers, inputSize: 227, description: '' }
+      : networkFor((each) => isFor(each, dict) && !problemsOf(each, dict));
+    const dimensions = inferDimensions(network, dict, inputSize);
+    const wanted = parameters(network.layers, dimensions);
+    const problems = problemsOf(network, dict, inputSize);
     if (problems) throw new InputError(`not the weights of this network: ${problems}`);
-    const model = zeroAlexnet({ ...dimensions, layers });
+    const model = zeroAlexnet({ ...dimensions, layers: network.layers });
+    const { pretrained } = network;
+    describe(model, pretrained ? { ...pretrained, classNames: pretrained.classNames() } : {});
+    describe(model, dict.note?.info ?? {});
+    if (!dict.note && !pretrained && !mean && !std) {
+      say?.(
+        `${file} does not say how its images were normalised. Assuming mean 0.5 and standard deviation 0.5, ` +
+          'as in the article. If they were others, pass --mean and --std',
+      );
+    }
     await fill(model, wanted, dict, handle, progress(file, wanted, onProgress)).catch((error) => {
       model.dispose();
       throw error;
@@ -60,17 +82,19 @@ export async function loadStateDict(
   }
 }
 
+/** Whether a network with well-known weights has the dimensions of these. */
+function isFor(network: Network, dict: StateDict): boolean {
+  const { pretrained } = network;
+  if (!pretrained) return true;
+  const { channels, classes } = inferDimensions(network, dict);
+  return channels === pretrained.channels && classes === pretrained.classNames().length;
+}
+
 /** Why the tensors are not those of the network. Undefined if they are. */
-function problemsOf(
-  layers: readonly LayerSpec[],
-  dict: StateDict,
-  inputSize?: number,
-): string | undefined {
+function problemsOf(network: Network, dict: StateDict, inputSize?: number): string | undefined {
+  const wanted = parameters(network.layers, inferDimensions(network, dict, inputSize));
   return compareShapes(
-    parameters(layers, inferDimensions(layers, dict, inputSize)).map(({ key, shape }) => [
-      key,
-      shape,
-    ]),
+    wanted.map(({ key, shape }) => [key, shape]),
     [...dict.tensors].map(([key, { shape }]) => [key, shape]),
   );
 }
@@ -98,7 +122,7 @@ async function readDirectory(handle: FileHandle, file: string): Promise<StateDic
 }
 
 async function fill(
-  model: tf.Sequential,
+  model: tf.LayersModel,
   wanted: readonly Parameter[],
   { tensors }: StateDict,
   handle: FileHandle,
@@ -106,13 +130,17 @@ async function fill(
 ): Promise<void> {
   const variables = new Map(namedWeights(model).map(({ name, variable }) => [name, variable]));
   let done = 0;
-  for (const { key, weight, axes } of wanted) {
+  for (const { key, weight, axes, isCounter } of wanted) {
     const values = await readTensor(handle, tensors.get(key)!, (count) =>
       onRead(done + count),
     ).catch((error) => {
       throw error instanceof InputError ? new InputError(`${key}: ${error.message}`) : error;
     });
     done += values.length;
+    if (isCounter) {
+      (model.getLayer(path.dirname(weight)) as BatchNorm).calls = values[0];
+      continue;
+    }
     const variable = variables.get(weight)!;
     tf.tidy(() => {
       // From [out, channels, height, width] to [height, width, channels, out].

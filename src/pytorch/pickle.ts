@@ -2,11 +2,11 @@
  * The pickle inside a `.pth` file, read and written without Python.
  *
  * A pickle is a program for a stack machine. In Python it can call any function. This reader calls nothing: it
- * knows only the instructions that `torch.save` writes (protocol 2) and the seven Python names that a state_dict
+ * knows only the instructions that `torch.save` writes (protocol 2) and the eight Python names that a state_dict
  * uses. It refuses everything else.
  */
 import { InputError } from '../errors';
-import { product, quoted, rowMajor, type StoredType } from './tensors';
+import { product, quoted, rowMajor, type StoredType, type TensorSource } from './tensors';
 
 /** The numbers in the archive's entry `data/<key>`. */
 class Storage {
@@ -38,11 +38,13 @@ const ORDERED_DICT = 'collections.OrderedDict';
 const REBUILD_TENSOR = 'torch._utils._rebuild_tensor_v2';
 const REBUILD_PARAMETER = 'torch._utils._rebuild_parameter';
 const FLOAT_STORAGE = 'torch.FloatStorage';
+const LONG_STORAGE = 'torch.LongStorage';
 const STORAGES: Record<string, StoredType> = {
   [FLOAT_STORAGE]: 'float32',
   'torch.HalfStorage': 'float16',
   'torch.BFloat16Storage': 'bfloat16',
   'torch.DoubleStorage': 'float64',
+  [LONG_STORAGE]: 'int64',
 };
 const KNOWN = [ORDERED_DICT, REBUILD_TENSOR, REBUILD_PARAMETER, ...Object.keys(STORAGES)];
 const WANTED = 'the weights alone: torch.save(model.state_dict(), path)';
@@ -225,10 +227,8 @@ function describe(value: unknown): string {
   return `a ${typeof value}`;
 }
 
-/** Writes the pickle of an OrderedDict of float32 tensors. Tensor i lies in storage i. */
-export function writeStateDictPickle(
-  tensors: readonly { key: string; shape: readonly number[] }[],
-): Buffer {
+/** Writes the pickle of an OrderedDict of tensors. Tensor i lies in storage i. */
+export function writeStateDictPickle(tensors: readonly Omit<TensorSource, 'read'>[]): Buffer {
   const int32 = (value: number) => {
     const bytes = Buffer.alloc(4);
     bytes.writeInt32LE(value);
@@ -242,9 +242,10 @@ export function writeStateDictPickle(
   const name = (value: string) => `c${value.replace(/\.(\w+)$/, '\n$1')}\n`;
   const tuple = (...items: string[]) => `(${items.join('')}t`;
   const emptyDict = `${name(ORDERED_DICT)})R`;
-  const items = tensors.map(({ key, shape }, i) => {
+  const items = tensors.map(({ key, dtype, shape }, i) => {
     const length = integer(product(shape));
-    const id = tuple(text('storage'), name(FLOAT_STORAGE), text(`${i}`), text('cpu'), length);
+    const storage = dtype === 'int64' ? LONG_STORAGE : FLOAT_STORAGE;
+    const id = tuple(text('storage'), name(storage), text(`${i}`), text('cpu'), length);
     const [sizes, strides] = [shape, rowMajor(shape)].map((list) => tuple(...list.map(integer)));
     // Offset 0, `requires_grad` False, no backward hooks.
     const tensor = tuple(`${id}Q`, integer(0), sizes, strides, '\x89', emptyDict);

@@ -5,6 +5,7 @@ import { InputError } from '../errors';
 import {
   BYTES,
   NOTE,
+  type Note,
   parseJson,
   product,
   quoted,
@@ -15,9 +16,15 @@ import {
   type TensorSource,
 } from './tensors';
 
-const TYPES = { F32: 'float32', F16: 'float16', BF16: 'bfloat16', F64: 'float64' } as const;
+const TYPES = {
+  F32: 'float32',
+  F16: 'float16',
+  BF16: 'bfloat16',
+  F64: 'float64',
+  I64: 'int64',
+} as const;
 
-/** The metadata maps names to texts. Ours contain the input size. */
+/** The metadata maps names to texts. Ours contain a note. */
 const HEADER = objectOf({
   __metadata__: optional(nullable(objectOf({ alexnet: optional(text) }))),
 });
@@ -68,22 +75,25 @@ export async function readSafetensors(file: FileHandle): Promise<StateDict> {
     );
   }
   const note = metadata?.alexnet;
-  return { tensors, inputSize: note ? parseJson(note, NOTE, 'its note').inputSize : undefined };
+  return { tensors, note: note ? parseJson(note, NOTE, 'its note') : undefined };
 }
 
 /** Yields a file that `safetensors.torch.load_file(path)` reads. Fetches one tensor at a time. */
 export async function* safetensorsBytes(
   tensors: readonly TensorSource[],
-  inputSize: number,
+  note: Note,
 ): AsyncIterable<NodeJS.ArrayBufferView> {
   const header: Record<string, unknown> = {
-    __metadata__: { format: 'pt', alexnet: JSON.stringify({ inputSize }) },
+    __metadata__: { format: 'pt', alexnet: JSON.stringify(note) },
   };
   let end = 0;
-  for (const { key, shape } of tensors) {
+  // Numbers of 8 bytes come first, so that all are aligned.
+  const sorted = [...tensors].sort((a, b) => BYTES[b.dtype] - BYTES[a.dtype]);
+  for (const { key, dtype, shape } of sorted) {
     const start = end;
-    end += 4 * product(shape);
-    header[key] = { dtype: 'F32', shape, data_offsets: [start, end] };
+    end += BYTES[dtype] * product(shape);
+    const type = dtype === 'int64' ? 'I64' : 'F32';
+    header[key] = { dtype: type, shape, data_offsets: [start, end] };
   }
   // The numbers must begin at a multiple of 8. Blanks at the end of the header fill the gap.
   const json = Buffer.from(JSON.stringify(header));
@@ -93,5 +103,5 @@ export async function* safetensorsBytes(
   length.writeBigUInt64LE(BigInt(padded.length));
   yield length;
   yield padded;
-  for (const { read } of tensors) yield await read();
+  for (const { read } of sorted) yield await read();
 }

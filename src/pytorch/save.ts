@@ -1,12 +1,14 @@
 /** Writes a model's weights for PyTorch. */
 import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { InputError } from '../errors';
 import { replacePath } from '../files';
-import { type LayerSpec, namedWeights } from '../model/index';
+import { type BatchNorm, type LayerSpec, namedWeights } from '../model/index';
 import { tf } from '../tf/index';
 import { archiveBytes } from './archive';
 import { compareShapes, networkFor, parameters } from './parameters';
 import { safetensorsBytes } from './safetensors';
+import { noteOf, type TensorSource } from './tensors';
 
 /**
  * Writes the weights as safetensors if `file` ends in `.safetensors`, otherwise in the format of `torch.save`,
@@ -25,10 +27,12 @@ export async function saveStateDict(
     parameters(each, { inputSize, channels, classes });
   const problemsOf = (each: readonly LayerSpec[]) =>
     compareShapes(
-      wantedBy(each).map(({ weight, ourShape }) => [weight, ourShape]),
+      wantedBy(each)
+        .filter(({ isCounter }) => !isCounter)
+        .map(({ weight, ourShape }) => [weight, ourShape]),
       weights.map(({ name, variable }) => [name, variable.shape]),
     );
-  const network = layers ?? networkFor((each) => !problemsOf(each));
+  const network = layers ?? networkFor((each) => !problemsOf(each.layers)).layers;
   const wanted = wantedBy(network);
   const problems = problemsOf(network);
   if (problems) {
@@ -37,13 +41,22 @@ export async function saveStateDict(
     );
   }
   const variables = new Map(weights.map(({ name, variable }) => [name, variable]));
-  const sources = wanted.map(({ key, weight, shape, axes }) => ({
-    key,
-    shape,
-    read: () => inPyTorchsOrder(variables.get(weight)!, axes),
-  }));
+  const sources = wanted.map(
+    ({ key, weight, shape, axes, isCounter }): TensorSource =>
+      isCounter
+        ? { key, dtype: 'int64', shape, read: async () => counterOf(model, weight) }
+        : {
+            ...{ key, dtype: 'float32', shape },
+            read: () => inPyTorchsOrder(variables.get(weight)!, axes),
+          },
+  );
   const format = /\.safetensors$/i.test(file) ? safetensorsBytes : archiveBytes;
-  await replacePath(file, (temporary) => writeFile(temporary, format(sources, inputSize)));
+  await replacePath(file, (temporary) => writeFile(temporary, format(sources, noteOf(model))));
+}
+
+function counterOf(model: tf.LayersModel, weight: string): BigInt64Array {
+  const { calls } = model.getLayer(path.dirname(weight)) as BatchNorm;
+  return BigInt64Array.of(BigInt(calls));
 }
 
 async function inPyTorchsOrder(

@@ -1,9 +1,11 @@
 /** Tensors in a weights file, and reading one of them block by block. */
 import type { FileHandle } from 'node:fs/promises';
-import { type Check, check, objectOf, positiveInteger } from '../checks';
+import { type Check, type Checked, check, objectOf, optional, positiveInteger } from '../checks';
 import { InputError, messageOf } from '../errors';
+import { infoOf, inputSizeOf, MODEL_INFO } from '../model/index';
+import type { tf } from '../tf/index';
 
-export const BYTES = { float32: 4, float16: 2, bfloat16: 2, float64: 8 };
+export const BYTES = { float32: 4, float16: 2, bfloat16: 2, float64: 8, int64: 8 };
 
 export type StoredType = keyof typeof BYTES;
 
@@ -17,21 +19,27 @@ export interface StoredTensor {
   start: number;
 }
 
-/** The tensors of a weights file by key, and the input size if the file contains it. */
+/** The tensors of a weights file by key, and its note if it is one of ours. */
 export interface StateDict {
   tensors: Map<string, StoredTensor>;
-  inputSize?: number;
+  note?: Note;
 }
 
-/** A float32 tensor to write, in PyTorch's order. `read` fetches its values when they are needed. */
+/** A tensor to write, in PyTorch's order. `read` fetches its values when they are needed. */
 export interface TensorSource {
   key: string;
+  dtype: 'float32' | 'int64';
   shape: readonly number[];
-  read(): Promise<Float32Array>;
+  read(): Promise<Float32Array | BigInt64Array>;
 }
 
-/** A note in our own files, because the input size does not follow from the weights. PyTorch ignores it. */
-export const NOTE = objectOf({ inputSize: positiveInteger });
+/** A note in our own files: what does not follow from the weights. PyTorch ignores it. */
+export const NOTE = objectOf({ inputSize: positiveInteger, info: optional(MODEL_INFO) });
+export type Note = Checked<typeof NOTE>;
+
+export function noteOf(model: tf.LayersModel): Note {
+  return { inputSize: inputSizeOf(model), info: infoOf(model) };
+}
 
 /** Throws InputError if `json` is not JSON or does not pass `wanted`. Messages call it `name`. */
 export function parseJson<T>(json: string | Buffer, wanted: Check<T>, name: string): T {
@@ -150,6 +158,7 @@ export function toFloat32({ buffer, length }: Uint8Array, dtype: StoredType): Fl
   const count = length / BYTES[dtype];
   if (dtype === 'float32') return new Float32Array(buffer, 0, count);
   if (dtype === 'float64') return new Float32Array(new Float64Array(buffer, 0, count));
+  if (dtype === 'int64') return Float32Array.from(new BigInt64Array(buffer, 0, count), Number);
   const halves = new Uint16Array(buffer, 0, count);
   const bits = new Uint32Array(count);
   const values = new Float32Array(bits.buffer);

@@ -2,7 +2,7 @@
 import { anything, type Checked, listOf, nullable, number, objectOf, text } from '../checks';
 import { InputError } from '../errors';
 import { hashOf } from '../files';
-import { dropoutLayers, namedWeights, trainableVariables } from '../model/index';
+import { countingLayers, namedWeights, trainableVariables } from '../model/index';
 import { tf } from '../tf/index';
 import { type AdamWState, epochRecord, stepRecord, type Training } from '../train/index';
 import type { Checkpoint, LazyArray } from './checkpoint';
@@ -21,7 +21,7 @@ export const trainState = objectOf({
   steps: listOf(stepRecord),
   optimizerSteps: number,
   scaler: nullable(objectOf({ scale: number, growthTracker: number })),
-  /** How many masks each dropout layer has drawn. */
+  /** How many masks each dropout layer has drawn, and how many batches each batch normalisation has seen. */
   dropoutCalls: listOf(number),
 });
 type TrainState = Checked<typeof trainState>;
@@ -57,7 +57,7 @@ export function saveState(
     steps: history.steps,
     optimizerSteps: steps,
     scaler: scaler?.state ?? null,
-    dropoutCalls: dropoutLayers(model).map(({ calls }) => calls),
+    dropoutCalls: countingLayers(model).map(({ calls }) => calls),
   };
   return { state, arrays };
 }
@@ -74,12 +74,12 @@ export function loadState(
   }
   const found = new Map(arrays.map((array) => [array.name, array]));
   const weights = namedWeights(model);
-  const dropouts = dropoutLayers(model);
+  const counting = countingLayers(model);
   const odd = weights.find(
     ({ name, variable }) => found.get(`weights/${name}`)?.length !== variable.size,
   );
   const saved = arrays.filter(({ name }) => name.startsWith('weights/')).length;
-  if (odd || saved !== weights.length || state.dropoutCalls.length !== dropouts.length) {
+  if (odd || saved !== weights.length || state.dropoutCalls.length !== counting.length) {
     throw new InputError(
       `the checkpoint belongs to another network${odd ? `: they differ in ${odd.name}` : ''}`,
     );
@@ -96,7 +96,7 @@ export function loadState(
     tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
   }
   if (scaler && state.scaler) scaler.state = state.scaler;
-  dropouts.forEach((layer, i) => {
+  counting.forEach((layer, i) => {
     layer.calls = state.dropoutCalls[i];
   });
   history.epochs.push(...state.epochs);

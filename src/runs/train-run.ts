@@ -6,7 +6,7 @@ import type { ImageSet } from '../data/index';
 import { InputError } from '../errors';
 import { evaluate } from '../evaluate/index';
 import { hashOf, lockFolder, makeFolder, readJson, writeJson } from '../files';
-import { checkFits, inputSizeOf, nameClasses } from '../model/index';
+import { checkFits, describe, inputSizeOf } from '../model/index';
 import type { ProgressListener } from '../progress';
 import { withDefaults } from '../settings';
 import { saveModel } from '../storage/index';
@@ -142,7 +142,7 @@ export async function trainRun(
   if (!validation && (settings.keep === 'best' || settings.patience !== null)) {
     throw new InputError('keep best and patience compare the validation loss: keep images for it');
   }
-  nameClasses(model, set);
+  describe(model, { classNames: [...set.classNames] });
   if (options.memoryCheck ?? true) checkMemory(model, settings.batchSize);
   if (resume === 'no') checkNewRun(folder);
   else makeFolder(folder);

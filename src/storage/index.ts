@@ -1,3 +1,3 @@
 /** Loads and saves models: tfjs folders, run folders and PyTorch's files. */
-export { loadModel } from './load-model';
+export { type LoadModelOptions, loadModel } from './load-model';
 export { saveModel } from './model-folder';

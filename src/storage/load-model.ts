@@ -1,17 +1,20 @@
 import fs from 'node:fs';
 import { InputError } from '../errors';
-import { type LoadWeightsOptions, loadStateDict } from '../pytorch/index';
+import { describe, inputSizeOf } from '../model/index';
+import { type LoadWeightsOptions as LoadModelOptions, loadStateDict } from '../pytorch/index';
 import type { tf } from '../tf/index';
 import { loadFolder } from './model-folder';
 
+export type { LoadModelOptions };
+
 /**
  * Loads a model from a tfjs folder, a run folder (which contains such a folder as `model/`), or a PyTorch weights
- * file (`.pth` or `.safetensors`). `options` apply to weights files only. The caller disposes the model.
+ * file (`.pth` or `.safetensors`). The caller disposes the model.
  * Throws InputError if there is no model, if it is damaged, or if it is not a classifier of square images.
  */
 export async function loadModel(
   place: string,
-  options: LoadWeightsOptions = {},
+  options: LoadModelOptions = {},
 ): Promise<tf.LayersModel> {
   if (!fs.existsSync(place)) {
     throw new InputError(
@@ -19,7 +22,32 @@ export async function loadModel(
     );
   }
   const stat = fs.statSync(place);
-  if (stat.isDirectory()) return loadFolder(place);
-  if (stat.isFile()) return loadStateDict(place, options);
-  throw new InputError(`${place}: neither a folder nor a file`); // a pipe, for example, which could block forever
+  if (!stat.isDirectory() && !stat.isFile()) {
+    throw new InputError(`${place}: neither a folder nor a file`); // a pipe, for example, which could block forever
+  }
+  const isFolder = stat.isDirectory();
+  const model = isFolder ? await loadFolder(place) : await loadStateDict(place, options);
+  try {
+    checkOptions(model, options);
+  } catch (error) {
+    model.dispose();
+    throw error instanceof InputError ? new InputError(`${place}: ${error.message}`) : error;
+  }
+  describe(model, { mean: options.mean, std: options.std });
+  return model;
+}
+
+function checkOptions(model: tf.LayersModel, { inputSize, mean, std }: LoadModelOptions): void {
+  const size = inputSizeOf(model);
+  if (inputSize !== undefined && inputSize !== size) {
+    throw new InputError(`for ${size}×${size} pixels, not ${inputSize}×${inputSize}`);
+  }
+  const channels = model.inputs[0].shape[3] as number;
+  for (const [name, values] of Object.entries({ mean, std })) {
+    if (values && values.length > 1 && values.length !== channels) {
+      throw new InputError(
+        `${values.length} numbers as ${name}, and the model has ${channels} channels`,
+      );
+    }
+  }
 }

@@ -94,6 +94,7 @@ export function backend(): Backend {
 export const attribute = {
   string: (name: string, value: string): OpAttribute => ({ name, type: 0, value }),
   int: (name: string, value: number | number[]): OpAttribute => ({ name, type: 1, value }),
+  float: (name: string, value: number): OpAttribute => ({ name, type: 2, value }),
   bool: (name: string, value: boolean): OpAttribute => ({ name, type: 3, value }),
   type: (name: string, value: number): OpAttribute => ({ name, type: 4, value }),
   shape: (name: string, value: number[]): OpAttribute => ({ name, type: 5, value }),

@@ -1,5 +1,5 @@
 import { epochBatches, type ImageSet } from '../data/index';
-import { dropoutLayers, trainableVariables } from '../model/index';
+import { countingLayers, namedWeights } from '../model/index';
 import { turnEventLoop } from '../progress';
 import { tf } from '../tf/index';
 import { trainStep } from './step';
@@ -30,9 +30,9 @@ export async function findLearningRate(
   set: ImageSet,
   { from = 1e-6, to = 1, steps = 60, batchSize = 64 }: RateOptions = {},
 ): Promise<RateSearch> {
-  const variables = trainableVariables(model);
+  const variables = namedWeights(model).map(({ variable }) => variable);
   const weights = variables.map((variable) => variable.clone());
-  const calls = dropoutLayers(model).map((layer) => layer.calls);
+  const calls = countingLayers(model).map((layer) => layer.calls);
   const training = newTraining(model, { batchSize });
   const batches = epochBatches(set.length, batchSize, { seed: 42, epoch: 1 });
   const [rates, losses]: number[][] = [[], []];
@@ -53,7 +53,7 @@ export async function findLearningRate(
     variables.forEach((variable, i) => {
       variable.assign(weights[i]);
     });
-    dropoutLayers(model).forEach((layer, i) => {
+    countingLayers(model).forEach((layer, i) => {
       layer.calls = calls[i];
     });
     training.optimizer.dispose();

@@ -1,5 +1,5 @@
 import { disposeBatch, type ImageSet, makeBatch } from '../data/index';
-import { inputSizeOf, trainableVariables } from '../model/index';
+import { inputSizeOf, normalisationOf, trainableVariables } from '../model/index';
 import { autocast, Recording, tf } from '../tf/index';
 import { countCorrect, crossEntropySum } from './loss';
 import type { StepResult, Trainer } from './training';
@@ -21,7 +21,8 @@ export function trainStep(
   const result: StepResult = { images, lossSum: 0, correct: 0, skipped: false };
 
   for (const [i, indices] of batches.entries()) {
-    const batch = makeBatch(set, indices, inputSizeOf(model)); // [batch, 227, 227, 1], [batch]
+    // images [batch, 227, 227, 1], labels [batch]
+    const batch = makeBatch(set, indices, inputSizeOf(model), normalisationOf(model));
 
     // Forward
     const forward = autocast(precision, () =>

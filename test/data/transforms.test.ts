@@ -1,5 +1,6 @@
 import { toInput } from '../../src/data/index';
 import { normalise, resize, resizeWeights } from '../../src/image/index';
+import { tf } from '../../src/tf/index';
 import { expectNoLeak } from '../support/tensors';
 
 test('resizing 2 pixels to 4 weights neighbours by quarters', () => {
@@ -35,6 +36,16 @@ test('each pass rounds to whole bytes, halves up', () => {
 test('bytes are normalised to -1 … 1', () => {
   const out = normalise(Uint8Array.of(0, 51, 255));
   expect([...out].map((v) => Number(v.toFixed(6)))).toEqual([-1, -0.6, 1]);
+});
+
+test("each channel of a colour image has its own mean and deviation, as in torchvision's Normalize", () => {
+  const pixels = Uint8Array.of(0, 51, 255, 255, 102, 0); // two pixels of red, green, blue
+  const how = { mean: [0.5, 0.2, 0], std: [0.5, 0.1, 2] };
+  const out = toInput(pixels.slice(0, 3), { height: 1, width: 1, channels: 3 }, 1, how);
+  expect([...out.dataSync()].map((v) => Number(v.toFixed(6)))).toEqual([-1, 0, 0.5]);
+  const one = toInput(pixels, { height: 1, width: 1, channels: 3 }, 1, { mean: [0], std: [2] });
+  expect([...one.dataSync()].map((v) => Number(v.toFixed(6)))).toEqual([0, 0.1, 0.5, 0.5, 0.2, 0]);
+  tf.dispose([out, one]);
 });
 
 test('the input equals the resized bytes, normalised, for any share of black', async () => {

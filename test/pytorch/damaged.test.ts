@@ -21,9 +21,9 @@ const layers: LayerSpec[] = [
   { kind: 'dense', name: 'dense', units: 3, relu: false },
 ];
 const tensors = [
-  { key: 'classifier.0.weight', shape: [3, 4] },
-  { key: 'classifier.0.bias', shape: [3] },
-];
+  { key: 'classifier.0.weight', dtype: 'float32', shape: [3, 4] },
+  { key: 'classifier.0.bias', dtype: 'float32', shape: [3] },
+] as const;
 const floats = (...values: number[]) => Buffer.from(Float32Array.from(values).buffer);
 const kernel = floats(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
 const bias = floats(1, 2, 3);

@@ -85,7 +85,9 @@ describe('keys and shapes', () => {
         { dtype: 'float32' as const, shape, strides: rowMajor(shape), start: 0 },
       ]),
     );
-    expect(inferDimensions(ALEXNET, { tensors, inputSize: note })).toEqual({
+    const network = { layers: ALEXNET, inputSize: 227 };
+    const noted = note === undefined ? undefined : { inputSize: note, info: undefined };
+    expect(inferDimensions(network, { tensors, note: noted })).toEqual({
       ...dimensions,
       inputSize,
     });
@@ -124,6 +126,14 @@ describe('reading', () => {
     });
     expect(maxDifference(output.flat(), logits.flat())).toBeLessThan(1e-6);
     model.dispose();
+  });
+
+  test('for a file of others, the assumed normalisation is said', async () => {
+    const said: string[] = [];
+    const say = (line: string) => said.push(line);
+    (await loadStateDict(reference('float32.pth'), { layers, say })).dispose();
+    (await loadStateDict(reference('float32.pth'), { layers, mean: [0], std: [1], say })).dispose();
+    expect(said).toEqual([expect.stringMatching(/does not say how .* Assuming mean 0.5/)]);
   });
 
   test('the content decides the format, not the file name', async () => {
@@ -182,7 +192,7 @@ describe('writing', () => {
     );
     expect(numbers.length).toBe(10);
     for (const name of numbers) expect(ours[name]).toEqual(theirs[name]);
-    expect(strFromU8(ours['archive/alexnet.json'])).toBe('{"inputSize":25}');
+    expect(strFromU8(ours['archive/alexnet.json'])).toBe('{"inputSize":25,"info":{}}');
     model.dispose();
   });
 

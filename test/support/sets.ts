@@ -30,7 +30,7 @@ export const BAR_LAYERS: LayerSpec[] = [
   { kind: 'dense', name: 'out', units: 0, relu: false },
 ];
 
-export function barNetwork(options: AlexNetOptions = {}): tf.Sequential {
+export function barNetwork(options: AlexNetOptions = {}): tf.LayersModel {
   return alexnet({ inputSize: 28, layers: BAR_LAYERS, dropout: 0, seed: 1, ...options });
 }
 

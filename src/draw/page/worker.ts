@@ -1,7 +1,7 @@
 /** Runs the network in its own thread: on the CPU a prediction takes a second, which must not block the pen. */
 import type * as tfjs from '@tensorflow/tfjs';
 import { messageOf } from '../../errors';
-import { type GreyImage, inputValues } from '../../image/index';
+import { type GreyImage, HALF, inputValues, type Normalisation } from '../../image/index';
 
 /** To the worker: a grey picture, light strokes on black, like the last of `digitSteps`. */
 export interface Question {
@@ -46,32 +46,42 @@ let latest = 0;
 self.onmessage = async ({ data }: MessageEvent<Question>) => {
   latest = data.id;
   try {
-    const model = await loaded;
+    const network = await loaded;
     // Let queued questions arrive first: only the latest one is answered.
     await new Promise((resolve) => setTimeout(resolve));
-    if (model && data.id === latest) say(await answer(model, data));
+    if (network && data.id === latest) say(await answer(network, data));
   } catch (error) {
     say({ kind: 'failed', why: messageOf(error) });
   }
 };
 
+interface Network {
+  model: tfjs.LayersModel;
+  normalisation: Normalisation;
+}
+
 /** Returns undefined if there is no model. */
-async function load(): Promise<tfjs.LayersModel | undefined> {
+async function load(): Promise<Network | undefined> {
   if (!(await fetch(MODEL, { method: 'HEAD' })).ok) {
     say({ kind: 'missing' });
     return undefined;
   }
   const usesCard = hasGraphicsCard() && (await tf.setBackend('webgl').catch(() => false));
   if (!usesCard) await tf.setBackend('cpu');
-  const model = withMaps(await tf.loadLayersModel(MODEL, { fetchFunc: fetchWithProgress }));
+  const stored = await tf.loadLayersModel(MODEL, { fetchFunc: fetchWithProgress });
+  const network = {
+    model: withMaps(stored),
+    normalisation: { ...HALF, ...(stored.getUserDefinedMetadata() as Partial<Normalisation>) },
+  };
+  const { model } = network;
   const inputSize = model.inputs[0].shape[1] as number;
   if (tf.getBackend() === 'webgl') {
     // WebGL compiles its programs in the first run, which should not be the first drawing.
     const pixels = new Uint8Array(inputSize ** 2);
-    await answer(model, { id: 0, pixels, width: inputSize, height: inputSize });
+    await answer(network, { id: 0, pixels, width: inputSize, height: inputSize });
   }
   say({ kind: 'ready', backend: tf.getBackend(), inputSize });
-  return model;
+  return network;
 }
 
 /** The same network, which also returns the feature maps of its first convolution, if it has one. */
@@ -107,13 +117,14 @@ async function fetchWithProgress(...request: Parameters<typeof fetch>): Promise<
 }
 
 async function answer(
-  model: tfjs.LayersModel,
+  { model, normalisation }: Network,
   { id, pixels, width, height }: Question,
 ): Promise<Message> {
   const started = performance.now();
   const size = model.inputs[0].shape[1] as number;
   const [probabilities, found] = tf.tidy(() => {
-    const input = tf.tensor4d(inputValues(pixels, height, width, size), [1, size, size, 1]);
+    const values = inputValues(pixels, height, width, size, 1, normalisation);
+    const input = tf.tensor4d(values, [1, size, size, 1]);
     const [logits, ...maps] = [model.predict(input)].flat();
     return [
       tf.softmax(logits as tfjs.Tensor2D),
