@@ -22,6 +22,10 @@ export function command(name: string, description: string): Command {
 
 /** Parses the arguments and runs the command. */
 export async function run(program: Command): Promise<void> {
+  // A reader such as `head` may close the pipe. The command goes on: a training must not be lost.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   try {
     await program.parseAsync();
   } catch (error) {

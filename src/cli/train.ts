@@ -4,7 +4,8 @@ import { type Command, Option } from 'commander';
 import { positiveInteger, positiveNumber } from '../checks';
 import { type ImageSet, loadDataset, slice, splitValidation } from '../data/index';
 import { InputError } from '../errors';
-import { alexnet, layerTable, NETWORKS, totals } from '../model/index';
+import { withClasses } from '../fine-tune/index';
+import { alexnet, describe, layerTable, NETWORKS, type Network, totals } from '../model/index';
 import {
   CHANGEABLE,
   CHECKPOINT_MINUTES,
@@ -16,12 +17,15 @@ import {
   weightsSha256,
 } from '../runs/index';
 import type { Setting } from '../settings';
-import { fastestPrecision, type Precision } from '../tf/index';
+import { fastestPrecision, type Precision, type tf } from '../tf/index';
 import { type EpochRecord, newTraining, trainStep } from '../train/index';
 import { percent, plainTable, streamProgress } from '../viz/index';
 import {
   command,
   imagesOf,
+  inColoursOf,
+  inputText,
+  modelOf,
   numberOf,
   optionOf,
   precisionOption,
@@ -29,7 +33,12 @@ import {
   run,
 } from './common';
 
-type Given = Omit<RunSettings, 'data' | 'trainImages' | 'validationImages' | 'precision'> & {
+type Given = Omit<
+  RunSettings,
+  'data' | 'trainImages' | 'validationImages' | 'precision' | 'inputSize'
+> & {
+  /** Undefined: that of the weights of --from. */
+  inputSize?: number;
   trainImages?: number;
   validationImages?: number;
   precision: 'auto' | Precision;
@@ -86,14 +95,10 @@ async function trainCommand(args: TrainArguments, program: Command): Promise<voi
   if (args.listNetworks) return listNetworks();
   if (args.change.length > 0 && !args.resume) throw new InputError('--change goes with --resume');
   const settings = settingsFrom(program, args.resume ? args.run : undefined);
-  const { network = 'alexnet', inputSize, seed, initialisation, epochs } = settings;
-  const { name, train, validation } = await loadSets(settings, args.skipBad);
-  const { channels, classNames } = train;
-  const classes = classNames.length;
-  const model = alexnet({
-    ...{ layers: NETWORKS[network].layers, inputSize, channels, classes },
-    ...{ seed, initialisation },
-  });
+  const { epochs } = settings;
+  const images = await imagesOf('train', settings.dataFolder, args.skipBad);
+  const model = await modelFor(images, settings);
+  const { train, validation } = splitImages(inColoursOf(model, images), settings);
   const precision = resolvePrecision(settings.precision);
   const say = (line: string) => console.log(line);
   const count = (n: number) => n.toLocaleString('en-US');
@@ -108,8 +113,9 @@ async function trainCommand(args: TrainArguments, program: Command): Promise<voi
     say,
     onStart: () =>
       say(
-        `${name}: ${count(train.length)} images, ${count(validation?.length ?? 0)} more for validation; ` +
-          `${count(model.countParams())} parameters; ${precision}; run folder ${args.run}`,
+        `${images.name}: ${count(train.length)} images, ${count(validation?.length ?? 0)} more for validation; ` +
+          `${count(model.countParams())} parameters; ${precision}; run folder ${args.run}\n` +
+          `Input: ${inputText(model)}`,
       ),
     onProgress: streamProgress(process.stdout),
     onEpoch: (record) => say(`Epoch ${record.epoch}/${epochs}: ${summary(record)}`),
@@ -124,6 +130,24 @@ async function trainCommand(args: TrainArguments, program: Command): Promise<voi
   say(`weights sha256: ${weightsSha256(model)}`);
 }
 
+/** The network of `settings`: a new one, or that of --from with a last layer for the classes of `set`. */
+async function modelFor(set: ImageSet, settings: Given): Promise<tf.LayersModel> {
+  const { from, network = 'alexnet', inputSize, seed, initialisation } = settings;
+  const { channels, classNames } = set;
+  if (from) {
+    const loaded = await modelOf({ model: from, inputSize });
+    const model = withClasses(loaded, classNames, { initialisation, seed });
+    if (model !== loaded) console.log(`${from}: a new last layer for ${classNames.length} classes`);
+    return model;
+  }
+  const { layers, pretrained } = NETWORKS[network] as Network;
+  const classes = classNames.length;
+  const model = alexnet({ layers, inputSize, channels, classes, seed, initialisation });
+  if (pretrained?.channels === channels)
+    describe(model, { mean: pretrained.mean, std: pretrained.std });
+  return model;
+}
+
 /** The settings on the command line. The others come from the resumed run, or from the defaults. */
 function settingsFrom(program: Command, resumed?: string): Given {
   const unfinished = resumed === undefined ? undefined : readUnfinished(resumed);
@@ -136,8 +160,19 @@ function settingsFrom(program: Command, resumed?: string): Given {
     return [name, isGiven ? program.getOptionValue(key) : unfinished[name as SettingName]];
   });
   const given = Object.fromEntries(values) as Given;
-  if (!unfinished && program.getOptionValueSource('inputSize') === 'default') {
-    given.inputSize = NETWORKS[given.network ?? 'alexnet'].inputSize;
+  if (unfinished) return given;
+  const isDefault = (name: string) => program.getOptionValueSource(name) === 'default';
+  if (given.from && !isDefault('network')) {
+    throw new InputError('--network: the network is that of --from');
+  }
+  if (given.freeze && !given.from) throw new InputError('--freeze goes with --from');
+  if (given.from) given.network = undefined;
+  if (isDefault('inputSize')) {
+    given.inputSize = given.from ? undefined : NETWORKS[given.network ?? 'alexnet'].inputSize;
+  }
+  for (const name of ['from', 'dataFolder'] as const) {
+    const place = given[name];
+    if (place) given[name] = path.resolve(place); // a resumed run may start elsewhere
   }
   return given;
 }
@@ -165,17 +200,10 @@ function listNetworks(): void {
   console.log(plainTable([head, ...rows]));
 }
 
-interface Sets {
-  name: string;
-  train: ImageSet;
-  validation?: ImageSet;
-}
-
-async function loadSets(
-  { dataFolder, trainImages, validationImages }: Given,
-  skipBad?: boolean,
-): Promise<Sets> {
-  const all = await imagesOf('train', dataFolder, skipBad);
+function splitImages(
+  all: ImageSet,
+  { trainImages, validationImages }: Given,
+): { train: ImageSet; validation?: ImageSet } {
   const held = validationImages ?? Math.floor(all.length / 12);
   if (held >= all.length) {
     throw new InputError(`--validation-images ${held}: there are only ${all.length} images`);
@@ -187,8 +215,7 @@ async function loadSets(
       `--train-images ${trainImages}: there are ${train.length} besides the validation images`,
     );
   }
-  const { name } = all;
-  return { name, train: slice(train, 0, trainImages ?? train.length), validation };
+  return { train: slice(train, 0, trainImages ?? train.length), validation };
 }
 
 function summary(record: EpochRecord): string {

@@ -40,10 +40,11 @@ export function makeBatch(
   inputSize: number,
   normalisation = HALF,
 ): Batch {
-  const pixels = gatherPixels(set, indices);
   const labels = Int32Array.from(indices, (index) => set.labels[index]);
   return {
-    images: toInput(pixels, set, inputSize, normalisation),
+    images: set.features
+      ? gatherFeatures(set, set.features, indices)
+      : toInput(gatherPixels(set, indices), set, inputSize, normalisation),
     labels: tf.tensor1d(labels, 'int32'),
     size: indices.length,
   };
@@ -51,6 +52,19 @@ export function makeBatch(
 
 export function disposeBatch({ images, labels }: Batch): void {
   tf.dispose([images, labels]);
+}
+
+function gatherFeatures(
+  { height, width, channels }: ImageSet,
+  features: Float32Array,
+  indices: ArrayLike<number>,
+): tf.Tensor4D {
+  const size = height * width * channels;
+  const values = new Float32Array(indices.length * size);
+  Array.from(indices).forEach((index, i) => {
+    values.set(features.subarray(index * size, (index + 1) * size), i * size);
+  });
+  return tf.tensor4d(values, [indices.length, height, width, channels]);
 }
 
 /**

@@ -11,6 +11,8 @@ export interface ImageSet {
   readonly name: string;
   /** [length, height, width, channels], 0 (black) to 255 (white). */
   readonly pixels: Uint8Array;
+  /** In place of pixels: what frozen layers computed of them, float32 [length, height, width, channels]. */
+  readonly features?: Float32Array;
   /** [length], 0 to classNames.length - 1. */
   readonly labels: Uint8Array | Uint16Array;
   readonly length: number;

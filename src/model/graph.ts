@@ -1,14 +1,24 @@
 /** A model as a graph of layers: where each one's input comes from. */
+import { InputError } from '../errors';
 import type { tf } from '../tf/index';
 
 /** The layers whose outputs `layer` takes. */
-function inputsOf(layer: tf.layers.Layer): tf.layers.Layer[] {
+export function inputsOf(layer: tf.layers.Layer): tf.layers.Layer[] {
   return layer.inboundNodes[0].inboundLayers;
 }
 
 /** The layer that stands for the model's input. */
 export function inputLayer(model: tf.LayersModel): tf.layers.Layer {
   return model.inputs[0].sourceLayer;
+}
+
+/** The layers from the flattening or global pooling on: they tell classes from features. */
+export function classifierOf(model: tf.LayersModel): Set<tf.layers.Layer> {
+  const first = model.layers.find((layer) =>
+    ['Flatten', 'GlobalAveragePooling2D'].includes(layer.getClassName()),
+  );
+  if (!first) throw new InputError('the model has no layer that flattens or pools its features');
+  return dependentsOf(model, first);
 }
 
 /** `layer`, and all layers whose outputs depend on it. */

@@ -2,7 +2,7 @@
 export { type AlexNetOptions, alexnet, SMALL, zeroAlexnet } from './alexnet';
 export { BatchNorm } from './batch-norm';
 export { Dropout } from './dropout';
-export { dependentsOf, inputLayer, outputsOf } from './graph';
+export { classifierOf, dependentsOf, inputLayer, inputsOf, outputsOf } from './graph';
 export {
   classNamesOf,
   describe,
@@ -12,7 +12,7 @@ export {
   normalisationOf,
   readsDigits,
 } from './info';
-export { INITIALISATIONS, type Initialisation, initialise } from './initialise';
+export { INITIALISATIONS, type Initialisation, initialise, initialiseLayer } from './initialise';
 export {
   type Dimensions,
   type LayerRow,

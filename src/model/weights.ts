@@ -9,9 +9,10 @@ export function trainableVariables(model: tf.LayersModel): tf.Variable[] {
   return model.trainableWeights.map(variableOf);
 }
 
-/** All weights, with names that do not depend on how many models exist (tfjs numbers a second model's names). */
+/** All weights in the order of the layers, with names that do not depend on how many models exist (tfjs numbers a second model's names). */
 export function namedWeights(model: tf.LayersModel): { name: string; variable: tf.Variable }[] {
-  return model.weights.map((weight) => ({
+  const weights = model.layers.flatMap((layer) => layer.weights);
+  return weights.map((weight) => ({
     name: (weight as unknown as { originalName: string }).originalName,
     variable: variableOf(weight),
   }));

@@ -46,7 +46,7 @@ export function checkMemory(
 }
 
 /** The free bytes of the machine, or of its container if that has less. */
-function availableMemory(): number {
+export function availableMemory(): number {
   const free = numberIn('/proc/meminfo', /MemAvailable:\s+(\d+) kB/);
   const machine = free === undefined ? os.freemem() : 1024 * free;
   const limit = numberIn('/sys/fs/cgroup/memory.max', /^(\d+)/);

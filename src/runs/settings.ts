@@ -41,6 +41,16 @@ export const RUN_SETTINGS = {
     'initial weights',
     { default: 'pytorch', flag: 'init' },
   ),
+  from: setting(
+    optional(nullable(text)),
+    'start from these weights: a run, a model folder or a PyTorch file; its last layer is replaced if the classes differ',
+    { default: null, change: 'freely' }, // resuming takes the weights from the checkpoint
+  ),
+  freeze: setting<'features' | null>(
+    nullable(oneOf(['features'])),
+    'train the classifier only: the dense layers at the end',
+    { default: null },
+  ),
   keep: setting<'last' | 'best'>(
     oneOf(['last', 'best']),
     'best: also keep the weights of the epoch with the lowest validation loss, in best/',
@@ -75,10 +85,16 @@ const runSettings = objectOf(
 
 /** The settings in a JSON file. Those that an older version did not have get their defaults. */
 export function settingsIn(file: string, stored: object): RunSettings {
-  const { inputSize, keep, patience, tensorboard, augment } = RUN_SETTINGS;
-  const added = Object.entries({ inputSize, keep, patience, tensorboard, augment }).map(
-    ([name, value]) => [name, value.default],
-  );
+  const { inputSize, from, freeze, keep, patience, tensorboard, augment } = RUN_SETTINGS;
+  const added = Object.entries({
+    inputSize,
+    from,
+    freeze,
+    keep,
+    patience,
+    tensorboard,
+    augment,
+  }).map(([name, value]) => [name, value.default]);
   const all = { ...Object.fromEntries(added), ...stored };
   const problem = runSettings.problem(all, 'settings');
   if (problem) throw new InputError(`${file}: damaged: ${problem}`);

@@ -6,6 +6,7 @@ import type { ImageSet } from '../data/index';
 import { InputError } from '../errors';
 import { evaluate } from '../evaluate/index';
 import { hashOf, lockFolder, makeFolder, readJson, writeJson } from '../files';
+import { featuresOf, freezeFeatures, splitAtClassifier } from '../fine-tune/index';
 import { checkFits, describe, inputSizeOf } from '../model/index';
 import type { ProgressListener } from '../progress';
 import { withDefaults } from '../settings';
@@ -22,7 +23,7 @@ import {
 } from '../train/index';
 import { checkpointFiles, readCheckpoint, writeCheckpoint } from './checkpoint';
 import { interruptible } from './interrupt';
-import { checkMemory } from './memory';
+import { availableMemory, checkMemory } from './memory';
 import {
   bestEpoch,
   checkNewRun,
@@ -143,11 +144,12 @@ export async function trainRun(
     throw new InputError('keep best and patience compare the validation loss: keep images for it');
   }
   describe(model, { classNames: [...set.classNames] });
-  if (options.memoryCheck ?? true) checkMemory(model, settings.batchSize);
+  const { trained, features } = partsOf(model, settings, set.length, options);
+  if (options.memoryCheck ?? true) checkMemory(trained, settings.batchSize);
   if (resume === 'no') checkNewRun(folder);
   else makeFolder(folder);
   const unlock = lockFolder(folder, 'is training there now. Choose another folder, or wait');
-  const training = newTraining(model, settings);
+  const training = newTraining(trained, settings);
   try {
     replaceByNext(folder); // if a process was killed just then
     const place = placeToTrain(folder);
@@ -156,6 +158,14 @@ export async function trainRun(
     restore(training, place, settings, dataSha256, options);
     writeJson(unfinishedFile(place), { settings });
     options.onStart?.();
+    const prepared = async (images: ImageSet) => {
+      const { precision } = settings;
+      return features
+        ? await featuresOf(features, model, images, { precision, onProgress })
+        : images;
+    };
+    const trainSet = await prepared(set);
+    const validationSet = validation && (await prepared(validation));
     const log = settings.tensorboard
       ? new TensorBoardLog(path.join(place, 'tensorboard'), training)
       : undefined;
@@ -167,14 +177,14 @@ export async function trainRun(
     );
     const history = await interruptible(
       (signal) =>
-        continueTraining(training, set, {
+        continueTraining(training, trainSet, {
           signal,
           stopEarly,
           validate: async () => {
-            if (!validation) return undefined;
+            if (!validationSet) return undefined;
             const { batchSize, precision } = settings;
             const how = { batchSize, precision, onProgress, label: 'Validating', signal };
-            const measured = await evaluate(model, validation, how);
+            const measured = await evaluate(trained, validationSet, how);
             if (!signal.aborted) return measured;
             checkpoint('now');
             return undefined;
@@ -211,8 +221,33 @@ export async function trainRun(
     throw error instanceof DivergedError ? withCheckpoint(error, placeToTrain(folder)) : error;
   } finally {
     training.optimizer.dispose();
+    if (trained !== model) trained.dispose();
     unlock();
   }
+}
+
+/**
+ * What is trained: the whole model; or with frozen features the classifier only, on features that are computed once,
+ * unless augmentation or dropout vary them or memory is insufficient.
+ */
+function partsOf(
+  model: tf.LayersModel,
+  { freeze, augment }: RunSettings,
+  images: number,
+  { validation, say }: RunOptions,
+): { trained: tf.LayersModel; features?: tf.LayersModel } {
+  if (freeze === null) return { trained: model };
+  freezeFeatures(model);
+  const halves = augment ? undefined : splitAtClassifier(model);
+  if (!halves) return { trained: model };
+  const { classifier, features } = halves;
+  const size = features.outputs[0].shape.reduce<number>((a, b) => a * (b ?? 1), 4);
+  const bytes = size * (images + (validation?.length ?? 0));
+  if (bytes > availableMemory() / 2) {
+    say?.('Not enough memory to keep the features of all images: they are computed in each step');
+    return { trained: model };
+  }
+  return { trained: classifier, features };
 }
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array) =>

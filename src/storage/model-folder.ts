@@ -56,6 +56,7 @@ export async function loadFolder(folder: string): Promise<tf.LayersModel> {
   } catch (error) {
     throw new InputError(`${directory}: the model cannot be loaded: ${messageOf(error)}`);
   }
+  for (const layer of model.layers) layer.trainable = true; // saved while some were frozen
   const input = model.inputs[0].shape;
   const output = model.outputs[0].shape;
   if (input.length !== 4 || input[1] === null || input[1] !== input[2] || output.length !== 2) {
