@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { positiveInteger, positiveNumber } from '../checks';
-import { type ImageSet, loadDataset, slice, splitValidation } from '../data/index';
+import { type ImageSet, inColour, loadDataset, slice, splitValidation } from '../data/index';
 import { InputError } from '../errors';
 import { withClasses } from '../fine-tune/index';
 import { alexnet, describe, layerTable, NETWORKS, type Network, totals } from '../model/index';
@@ -179,11 +179,16 @@ function settingsFrom(program: Command, resumed?: string): Given {
 
 /** The networks, their size, and how long a step of 32 images takes on this machine. */
 function listNetworks(): void {
-  const images = slice(loadDataset('train'), 0, 32);
-  const batch = [...Array(images.length).keys()];
-  const rows = Object.entries(NETWORKS).map(([name, { layers, inputSize, description }]) => {
-    const table = totals(layerTable(layers, { inputSize, channels: 1, classes: 10 }));
-    const training = newTraining(alexnet({ layers, inputSize }), { precision: fastestPrecision() });
+  const grey = slice(loadDataset('train'), 0, 32);
+  const batch = [...Array(grey.length).keys()];
+  const rows = Object.entries<Network>(NETWORKS).map(([name, network]) => {
+    const { layers, inputSize, description, pretrained } = network;
+    const [channels, classes] = pretrained ? [3, pretrained.classNames().length] : [1, 10];
+    const size = { inputSize, channels, classes };
+    const table = totals(layerTable(layers, size));
+    const images = channels === 3 ? inColour(grey) : grey;
+    const model = alexnet({ layers, ...size });
+    const training = newTraining(model, { precision: fastestPrecision() });
     const times = [0, 1, 2].map(() => {
       const started = performance.now();
       trainStep(training, images, [batch]);
@@ -192,7 +197,7 @@ function listNetworks(): void {
     training.optimizer.dispose();
     training.model.dispose();
     return [
-      ...[name, `${inputSize}×${inputSize}`, table.parameters.toLocaleString('en-US')],
+      ...[name, `${inputSize}×${inputSize}×${channels}`, table.parameters.toLocaleString('en-US')],
       ...[(table.macs / 1e6).toFixed(1), `${Math.min(...times).toFixed(0)} ms`, description],
     ];
   });
