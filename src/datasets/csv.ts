@@ -11,7 +11,10 @@ const [COMMA, NEWLINE, RETURN, ZERO, NINE] = [44, 10, 13, 48, 57];
 export function readCsv(file: string, split: Split): Part {
   const isPart = /^mnist_(train|test)\.csv$/.test(path.basename(file));
   const name = path.basename(file, '.csv');
-  return { set: { ...parse(file), name: isPart ? `MNIST ${split}` : name }, isWhole: !isPart };
+  return {
+    set: { ...parse(file), name: isPart ? `MNIST ${split}` : name },
+    order: isPart ? 'file' : 'share',
+  };
 }
 
 function parse(file: string): Omit<ImageSet, 'name'> {

@@ -5,7 +5,9 @@ import path from 'node:path';
 import type { ImageSet, Split } from '../data/index';
 import { pictureSize, readSquare } from '../decode/index';
 import { InputError } from '../errors';
+import { availableMemory } from '../memory';
 import { filesBelow } from './files';
+import { mixedOrder, shareOf } from './mix';
 import type { LoadOptions, Part } from './part';
 
 const PICTURE = /\.(png|jpe?g|webp|avif|gif|tiff?|bmp)$/i;
@@ -67,15 +69,23 @@ function foldersIn(place: string): string[] {
     .sort();
 }
 
-/** Decodes all pictures, several at a time. */
+/** Decodes the pictures of a split, several at a time. */
 export async function readClasses(
   { title, isWhole, classes }: ClassFolders,
+  split: Split,
   { skipBad = false, onProgress, say = () => {} }: LoadOptions,
 ): Promise<Part> {
   const single = classes.find(({ files }) => files.length === 1);
   if (single) say(`class ${single.name} has one picture: no other tests or validates it`);
-  const files = classes.flatMap(({ files: each }, label) => each.map((file) => ({ file, label })));
-  const side = await sideOf(files.map(({ file }) => file));
+  const all = classes.flatMap(({ files: each }, label) => each.map((file) => ({ file, label })));
+  const labels = all.map(({ label }) => label);
+  const order = isWhole
+    ? shareOf(labels, classes.length, split)
+    : split === 'train'
+      ? mixedOrder(labels, classes.length)
+      : [...all.keys()];
+  const files = order.map((index) => all[index]);
+  const side = fittingSide(await sideOf(all.map(({ file }) => file)), all.length, say);
   const area = side * side * 3;
   const pixels = new Uint8Array(files.length * area);
   const bad: { index: number; why: string }[] = [];
@@ -112,13 +122,22 @@ export async function readClasses(
   const colour = withoutGaps(pixels, kept, area);
   const isGrey = colour.every((value, i) => i % 3 === 0 || value === colour[i - (i % 3)]);
   const set: ImageSet = {
-    name: title,
+    name: `${title} ${split}`,
     pixels: isGrey ? colour.filter((_, i) => i % 3 === 0) : colour,
     labels: Uint16Array.from(kept, (index) => files[index].label),
     ...{ length: kept.length, height: side, width: side, channels: isGrey ? 1 : 3 },
     classNames: classes.map(({ name }) => name),
   };
-  return { set, isWhole };
+  return { set, order: 'final' };
+}
+
+/** `side`, or the largest with which `images` take no more than half of the free memory, with one copy. */
+function fittingSide(side: number, images: number, say: (line: string) => void): number {
+  const fits = Math.floor(Math.sqrt(availableMemory() / 2 / (2 * 3 * images)));
+  if (side <= fits) return side;
+  const smaller = Math.max(SMALLEST, fits);
+  say(`${images} pictures of ${side}×${side} need too much memory: kept at ${smaller}×${smaller}`);
+  return smaller;
 }
 
 /** The median of the shorter sides of some pictures. */

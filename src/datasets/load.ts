@@ -6,7 +6,7 @@ import { readCsv } from './csv';
 import { filesBelow } from './files';
 import { findIdx, readIdx } from './idx-folder';
 import { findClasses, readClasses } from './image-folder';
-import { mixed, sharesOf } from './mix';
+import { mixedOrder, pick, shareOf } from './mix';
 import { readNpz } from './npz';
 import type { LoadOptions, Part } from './part';
 
@@ -29,15 +29,20 @@ export async function loadImages(
   split: Split,
   options: LoadOptions = {},
 ): Promise<ImageSet> {
-  const { set, isWhole } = await readPart(place, split, options);
-  if (isWhole) return sharesOf(set)[split];
-  return split === 'train' && set.name !== 'MNIST train' ? mixed(set) : set;
+  const { set, order } = await readPart(place, split, options);
+  const classes = set.classNames.length;
+  if (order === 'share') {
+    const indices = shareOf(set.labels, classes, split);
+    return { ...pick(set, indices), name: `${set.name} ${split}` };
+  }
+  const isMixed = order === 'final' || split === 'test' || set.name === 'MNIST train';
+  return isMixed ? set : pick(set, mixedOrder(set.labels, classes));
 }
 
 async function readPart(place: string, split: Split, options: LoadOptions): Promise<Part> {
   const stat = fs.statSync(place, { throwIfNoEntry: false });
   const idx = findIdx(place, split);
-  if (idx) return { set: readIdx(idx, split, options.say), isWhole: false };
+  if (idx) return { set: readIdx(idx, split, options.say), order: 'file' };
   if (!stat) throw new InputError(`${place}: no such folder or file`);
   if (stat.isFile()) return readFile(place, split);
   if (!stat.isDirectory()) throw new InputError(`${place}: not a folder`);
@@ -48,7 +53,7 @@ async function readPart(place: string, split: Split, options: LoadOptions): Prom
   );
   if (table) return readFile(path.join(place, table), split);
   const classes = findClasses(place, split);
-  if (classes) return readClasses(classes, options);
+  if (classes) return readClasses(classes, split, options);
   const found = filesBelow(place, 1).map((file) => path.relative(place, file));
   const some = found.slice(0, 3).join(', ');
   const what = found.length === 0 ? 'no files' : `${found.length} files, such as ${some}`;
@@ -56,7 +61,7 @@ async function readPart(place: string, split: Split, options: LoadOptions): Prom
 }
 
 function readFile(file: string, split: Split): Part {
-  if (file.endsWith('.npz')) return { set: readNpz(file, split), isWhole: false };
+  if (file.endsWith('.npz')) return { set: readNpz(file, split), order: 'file' };
   if (file.endsWith('.csv')) return readCsv(file, split);
   throw new InputError(`${file}: want ${LAYOUTS}`);
 }

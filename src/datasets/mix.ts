@@ -1,50 +1,34 @@
-import { countLabels, gatherPixels, type ImageSet, randomUniform, type Split } from '../data/index';
+import { gatherPixels, type ImageSet, randomUniform, type Split } from '../data/index';
 
 /** The share of test images in a dataset that has none of its own: one of so many. */
 const TEST_OF = 6;
 
-/** The images in an order in which each stretch has its share of every class. Depends on the labels only. */
-export function mixed(set: ImageSet): ImageSet {
+/** Numbers of images in an order in which each stretch has its share of every class. Depends on the labels only. */
+export function mixedOrder(labels: ArrayLike<number>, classes: number): number[] {
   const random = randomUniform(1);
-  const counts = countLabels(set);
-  const places = Array.from(set.labels, () => random());
+  const places = Array.from(labels, () => random());
   // Within each class the places are spread evenly over 0 … 1, in random order.
-  const byClass = counts.map(() => [] as number[]);
-  for (const [index, label] of set.labels.entries()) byClass[label].push(index);
+  const byClass = Array.from({ length: classes }, () => [] as number[]);
+  for (const [index, label] of Array.from(labels).entries()) byClass[label].push(index);
   for (const indices of byClass) {
     indices.sort((a, b) => places[a] - places[b]);
     const start = random();
     for (const [k, index] of indices.entries()) places[index] = (k + start) / indices.length;
   }
-  const order = [...places.keys()].sort((a, b) => places[a] - places[b]);
-  return pick(set, order);
+  return [...places.keys()].sort((a, b) => places[a] - places[b]);
 }
 
-/** Divides a dataset into training and test images, some of each class in both. */
-export function sharesOf(set: ImageSet): Record<Split, ImageSet> {
-  const all = mixed(set);
-  const seen = countLabels(all).fill(0);
-  const isTest = Array.from(all.labels, (label) => ++seen[label] % TEST_OF === 0);
-  const indices = [...isTest.keys()];
-  return {
-    train: {
-      ...pick(
-        all,
-        indices.filter((i) => !isTest[i]),
-      ),
-      name: `${set.name} train`,
-    },
-    test: {
-      ...pick(
-        all,
-        indices.filter((i) => isTest[i]),
-      ),
-      name: `${set.name} test`,
-    },
-  };
+/** The numbers of the images of one split in a dataset that is not divided: some of each class in both. */
+export function shareOf(labels: ArrayLike<number>, classes: number, split: Split): number[] {
+  const seen = new Array<number>(classes).fill(0);
+  return mixedOrder(labels, classes).filter((index) => {
+    const isTest = ++seen[labels[index]] % TEST_OF === 0;
+    return isTest === (split === 'test');
+  });
 }
 
-function pick(set: ImageSet, indices: number[]): ImageSet {
+/** The images of `set` with these numbers. */
+export function pick(set: ImageSet, indices: number[]): ImageSet {
   const labels = set.labels.slice(0, indices.length);
   for (const [i, index] of indices.entries()) labels[i] = set.labels[index];
   return { ...set, pixels: gatherPixels(set, indices), labels, length: indices.length };

@@ -9,8 +9,12 @@ export interface LoadOptions {
   say?: (line: string) => void;
 }
 
-/** A part of a dataset. `isWhole`: the dataset is not divided into training and test images. */
+/** What was read of a dataset. */
 export interface Part {
   set: ImageSet;
-  isWhole: boolean;
+  /**
+   * `file`: the images of a split, in the order of the file; `share`: all images of a dataset that is not divided;
+   * `final`: the images of a split in the order that training wants.
+   */
+  order: 'file' | 'share' | 'final';
 }

@@ -1,6 +1,5 @@
-import fs from 'node:fs';
-import os from 'node:os';
 import { InputError } from '../errors';
+import { availableMemory } from '../memory';
 import type { tf } from '../tf/index';
 
 /** Node, tfjs and TensorFlow. */
@@ -43,24 +42,6 @@ export function checkMemory(
         ? `batch size ${fits} would fit (with ${Math.ceil(batchSize / fits)} accumulation steps the result is the same)`
         : 'not even a single image would fit; use a smaller input size'),
   );
-}
-
-/** The free bytes of the machine, or of its container if that has less. */
-export function availableMemory(): number {
-  const free = numberIn('/proc/meminfo', /MemAvailable:\s+(\d+) kB/);
-  const machine = free === undefined ? os.freemem() : 1024 * free;
-  const limit = numberIn('/sys/fs/cgroup/memory.max', /^(\d+)/);
-  const used = numberIn('/sys/fs/cgroup/memory.current', /^(\d+)/) ?? 0;
-  return limit === undefined ? machine : Math.min(machine, limit - used);
-}
-
-function numberIn(file: string, pattern: RegExp): number | undefined {
-  try {
-    const found = fs.readFileSync(file, 'utf8').match(pattern);
-    return found ? Number(found[1]) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function product(shape: readonly (number | null)[]): number {

@@ -7,6 +7,7 @@ import { InputError } from '../errors';
 import { evaluate } from '../evaluate/index';
 import { hashOf, lockFolder, makeFolder, readJson, writeJson } from '../files';
 import { featuresOf, freezeFeatures, splitAtClassifier } from '../fine-tune/index';
+import { availableMemory } from '../memory';
 import { checkFits, describe, inputSizeOf } from '../model/index';
 import type { ProgressListener } from '../progress';
 import { withDefaults } from '../settings';
@@ -23,7 +24,7 @@ import {
 } from '../train/index';
 import { checkpointFiles, readCheckpoint, writeCheckpoint } from './checkpoint';
 import { interruptible } from './interrupt';
-import { availableMemory, checkMemory } from './memory';
+import { checkMemory } from './memory';
 import {
   bestEpoch,
   checkNewRun,

@@ -165,7 +165,7 @@ describe('a folder of pictures for each class', () => {
       'test/dog/e.png': await picture('#0000ff'),
     });
     const train = await loadImages(folder, 'train');
-    expect(train.name).toBe('pets');
+    expect(train.name).toBe('pets train');
     expect(train.classNames).toEqual(['cat', 'dog']);
     expect(countLabels(train)).toEqual([1, 2]);
     expect([train.length, train.height, train.width, train.channels]).toEqual([3, 33, 33, 3]);
