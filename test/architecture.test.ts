@@ -4,7 +4,7 @@ import path from 'node:path';
 import ts from 'typescript';
 
 const root = path.resolve(__dirname, '../src');
-const SHARED = ['errors', 'checks', 'doubt', 'files', 'memory', 'progress', 'settings'];
+const SHARED = ['errors', 'checks', 'doubt', 'files', 'memory', 'progress', 'settings', 'stand-in'];
 const CORE = ['data', 'model', 'train', 'evaluate', 'predict', 'viz'];
 
 /** What each folder may import, besides the shared files. */

@@ -3,7 +3,7 @@
 The weights are multiples of 1/256 below 1/2, exact in every number format; test/pytorch/pytorch.test.ts computes the
 same ones. output.json contains PyTorch's logits.
 
-Run by hand, with torch==2.13.0 and safetensors==0.8.0 installed: python parity/reference/pth.py
+Run by hand, with torch==2.13.0, numpy and safetensors==0.8.0 installed: python parity/reference/pth.py
 """
 
 import io
@@ -11,6 +11,7 @@ import json
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn as nn
 from safetensors.torch import save_file
@@ -100,6 +101,44 @@ for key in strided:
         strided[key] = view.copy_(strided[key])
 assert not any(strided[key].is_contiguous() for key in strided)
 files["strided.pth"] = saved(strided)
+
+# As people keep them: beside the optimizer's state and other things, with prefixes, by other protocols.
+trained = fill(Small())
+optimizer = torch.optim.AdamW(trained.parameters())
+trained(torch.zeros(1, 2, 28, 28)).sum().backward()
+optimizer.step()
+
+
+class Settings:
+    """Something of the user's that is no tensor."""
+
+
+def prefixed(prefix):
+    return {prefix + key: value for key, value in weights.items()}
+
+
+files["checkpoint.pth"] = saved(
+    {
+        "epoch": 3,
+        "state_dict": prefixed("module."),
+        "optimizer": optimizer.state_dict(),
+        "loss": np.float64(0.25),
+        "settings": Settings(),
+        "seen": {1, 2},
+    }
+)
+files["two.pth"] = saved({"model": weights, "ema": {key: value + 1 for key, value in weights.items()}})
+files["compiled.pth"] = saved(prefixed("module._orig_mod."))
+files["lightning.ckpt"] = saved(
+    {
+        "pytorch-lightning_version": "2.4.0",
+        "state_dict": prefixed("model."),
+        "hparams_name": "kwargs",
+        "optimizer_states": [optimizer.state_dict()],
+    }
+)
+for protocol in (3, 4, 5):
+    files[f"protocol{protocol}.pth"] = saved(weights, pickle_protocol=protocol)
 
 script = io.BytesIO()
 torch.jit.save(torch.jit.script(model), script)

@@ -81,6 +81,7 @@ export interface ModelArguments {
   inputSize?: number;
   mean?: number[];
   std?: number[];
+  key?: string;
   json?: boolean;
 }
 
@@ -102,7 +103,8 @@ export function weightsOptions(program: Command): Command {
       'for weights of others: what Normalize subtracted, such as 0.1307 or 0.485,0.456,0.406',
       numbersOf(number),
     )
-    .option('--std <list>', 'and what it divided by', numbersOf(positiveNumber));
+    .option('--std <list>', 'and what it divided by', numbersOf(positiveNumber))
+    .option('--key <name>', 'the entry of a checkpoint that holds the weights, if several fit');
 }
 
 /** Loads the model of `modelOptions`. Warnings go to standard error. */
@@ -112,9 +114,9 @@ export function modelOf(args: ModelArguments): Promise<tf.LayersModel> {
 }
 
 export function loadOptions(args: Omit<ModelArguments, 'model'>): LoadModelOptions {
-  const { inputSize, mean, std, json } = args;
+  const { inputSize, mean, std, key, json } = args;
   const say = (line: string) => process.stderr.write(`note: ${line}\n`);
-  return { inputSize, mean, std, say, onProgress: progressUnless(json) };
+  return { inputSize, mean, std, key, say, onProgress: progressUnless(json) };
 }
 
 /** `227×227 grey, normalised with mean 0.5 and standard deviation 0.5` */

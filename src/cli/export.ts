@@ -72,10 +72,35 @@ async function exportCommand(args: ExportArguments): Promise<void> {
   }
 }
 
+const FROM_PTH = 'Export a .pth, load it in PyTorch';
+/** How to get other formats. */
+const ELSEWHERE: Record<string, string> = {
+  '.onnx': `${FROM_PTH}, and call torch.onnx.export`,
+  '.npz': `${FROM_PTH}, and call numpy.savez on its state_dict()`,
+  '.ckpt': 'A .pth has the same content: export that and rename it',
+  '.bin': 'A .pth has the same content: export that and rename it',
+  '.h5':
+    'Export a folder for tfjs, then: tensorflowjs_converter --input_format=tfjs_layers_model --output_format=keras',
+  '.keras':
+    'Export a folder for tfjs, then: tensorflowjs_converter --input_format=tfjs_layers_model --output_format=keras',
+  '.tflite':
+    'Export a folder for tfjs, convert it to Keras with tensorflowjs_converter, then to TensorFlow Lite',
+  '.pb':
+    'Export a folder for tfjs, then: tensorflowjs_converter --input_format=tfjs_layers_model --output_format=keras_saved_model',
+  '.zip': 'Export a folder for tfjs and zip it',
+};
+
 function formatOf(target: string): 'pth' | 'safetensors' | 'tfjs' {
   const extension = path.extname(target).toLowerCase();
   if (extension === '.pth' || extension === '.pt') return 'pth';
-  return extension === '.safetensors' ? 'safetensors' : 'tfjs';
+  if (extension === '.safetensors') return 'safetensors';
+  const how = ELSEWHERE[extension];
+  if (how) {
+    throw new InputError(
+      `--to ${target}: ${extension} cannot be written here, only .pth, .safetensors and a folder for tfjs. ${how}`,
+    );
+  }
+  return 'tfjs';
 }
 
 /** Throws unless `target` is free, or `force` is set and it is a file or a model folder, as `format` wants. */

@@ -3,6 +3,7 @@ import { Jimp } from 'jimp';
 import sharp, { type Sharp } from 'sharp';
 import { InputError, messageOf } from '../errors';
 import { type Bitmap, MAX_PIXELS } from '../image/index';
+import { standIn } from '../stand-in';
 
 /** What `readBitmap` reads. */
 export const FORMATS = 'PNG, JPEG, WebP, AVIF, GIF, TIFF, BMP';
@@ -14,8 +15,6 @@ const FOREIGN: [pattern: RegExp, problem: string][] = [
   [/^.{4}ftyp(hei|hev)/s, 'HEIC is not supported: save or share the picture as JPEG'],
   [/^%PDF/, 'a PDF, not a picture: export the page as PNG'],
   [/^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg|<svg)/s, 'an SVG: export it as PNG'],
-  [/^\s*(<!doctype html|<html|<head)/i, 'an HTML page, not a picture: download the picture itself'],
-  [/^version https:\/\/git-lfs/, 'a Git LFS pointer, not the picture: run git lfs pull'],
 ];
 
 /**
@@ -73,8 +72,8 @@ async function withPicture<T>(
 ): Promise<T> {
   const bytes = readBytes(file);
   const start = bytes.toString('latin1', 0, 1000);
-  const foreign = FOREIGN.find(([pattern]) => pattern.test(start));
-  if (foreign) throw new InputError(`${file}: ${foreign[1]}`);
+  const foreign = FOREIGN.find(([pattern]) => pattern.test(start))?.[1] ?? standIn(bytes);
+  if (foreign) throw new InputError(`${file}: ${foreign}`);
   try {
     const picture = start.startsWith('BM') ? await openBmp(bytes) : openWithSharp(bytes);
     const { autoOrient, pages = 1, format } = await picture.metadata();

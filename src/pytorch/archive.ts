@@ -6,7 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { Zip, ZipPassThrough } from 'fflate';
 import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
 import { InputError, messageOf } from '../errors';
-import { type PickledTensor, readStateDictPickle, writeStateDictPickle } from './pickle';
+import { type PickledTensor, readStateDicts, writeStateDictPickle } from './pickle';
 import {
   BYTES,
   extent,
@@ -18,6 +18,7 @@ import {
   type StateDict,
   type StoredTensor,
   type TensorSource,
+  type WeightsFile,
 } from './tensors';
 
 // Far more than a state_dict needs
@@ -33,8 +34,8 @@ interface Region {
   bytes: number;
 }
 
-/** Reads the list of tensors, but not their numbers. Throws InputError without the path in its message. */
-export async function readArchive(file: FileHandle): Promise<StateDict> {
+/** Reads the lists of tensors, but not their numbers. Throws InputError without the path in its message. */
+export async function readArchive(file: FileHandle): Promise<WeightsFile> {
   const { zip, entries } = await listEntries(file);
   const roots = [...entries.keys()].flatMap(
     (name) => name.match(/^([^/]+)\/data\.pkl$/)?.[1] ?? [],
@@ -70,12 +71,18 @@ export async function readArchive(file: FileHandle): Promise<StateDict> {
     throw new InputError(`its byte order is ${quoted(byteOrder.slice(0, 20))}, want little`);
   }
   const pickle = (await content('data.pkl'))!;
-  const tensors = new Map<string, StoredTensor>();
-  for (const [key, tensor] of readStateDictPickle(pickle)) {
-    tensors.set(key, place(key, tensor, await find(`data/${tensor.storage.key}`)));
-  }
+  const dicts = [...readStateDicts(pickle)].map(
+    ([name, tensors]): StateDict => ({
+      name,
+      tensors,
+      place: async (key) => {
+        const tensor = tensors.get(key)!;
+        return place(key, tensor, await find(`data/${tensor.storage.key}`));
+      },
+    }),
+  );
   const note = await content(NOTE_ENTRY);
-  return { tensors, note: note && parseJson(note, NOTE, NOTE_ENTRY) };
+  return { dicts, note: note && parseJson(note, NOTE, NOTE_ENTRY) };
 }
 
 const damaged = (problem: string) =>

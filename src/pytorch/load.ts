@@ -11,6 +11,7 @@ import {
   zeroAlexnet,
 } from '../model/index';
 import type { ProgressListener } from '../progress';
+import { standIn } from '../stand-in';
 import { tf } from '../tf/index';
 import { readArchive } from './archive';
 import {
@@ -21,7 +22,7 @@ import {
   parameters,
 } from './parameters';
 import { readSafetensors } from './safetensors';
-import { product, readTensor, type StateDict } from './tensors';
+import { product, quoted, readTensor, type StateDict, type WeightsFile } from './tensors';
 
 export interface LoadWeightsOptions {
   /** The network to which the weights belong. Default: the one of NETWORKS that they fit. */
@@ -31,6 +32,8 @@ export interface LoadWeightsOptions {
   /** Of Normalize. Default: what the file says, if it is one of ours, or 0.5. */
   mean?: number[];
   std?: number[];
+  /** The entry with the weights, if the file has several: `state_dict`. */
+  key?: string;
   /** Told what is assumed about the file. */
   say?: (line: string) => void;
   onProgress?: ProgressListener;
@@ -44,25 +47,25 @@ export interface LoadWeightsOptions {
  */
 export async function loadStateDict(
   file: string,
-  { layers, inputSize, mean, std, onProgress, say }: LoadWeightsOptions = {},
+  { layers, inputSize, mean, std, key, onProgress, say }: LoadWeightsOptions = {},
 ): Promise<tf.LayersModel> {
   const handle = await open(file).catch((error) => {
     throw new InputError(`${file}: cannot be read: ${messageOf(error)}`);
   });
   try {
-    const dict = await readDirectory(handle, file);
-    const network: Network = layers
-      ? { layers, inputSize: 227, description: '' }
-      : networkFor((each) => isFor(each, dict) && !problemsOf(each, dict));
-    const dimensions = inferDimensions(network, dict, inputSize);
+    const { dicts, note } = await readDirectory(handle, file);
+    const size = inputSize ?? note?.inputSize;
+    const { dict, network, prefix } = choose(dicts, layers, key);
+    if (prefix) say?.(`${file}: the keys of all tensors begin with ${prefix}: ignored`);
+    const dimensions = inferDimensions(network, dict, size);
     const wanted = parameters(network.layers, dimensions);
-    const problems = problemsOf(network, dict, inputSize);
+    const problems = problemsOf(network, dict, size);
     if (problems) throw new InputError(`not the weights of this network: ${problems}`);
     const model = zeroAlexnet({ ...dimensions, layers: network.layers });
     const { pretrained } = network;
     describe(model, pretrained ? { ...pretrained, classNames: pretrained.classNames() } : {});
-    describe(model, dict.note?.info ?? {});
-    if (!dict.note && !pretrained && !mean && !std) {
+    describe(model, note?.info ?? {});
+    if (!note && !pretrained && !mean && !std) {
       say?.(
         `${file} does not say how its images were normalised. Assuming mean 0.5 and standard deviation 0.5, ` +
           'as in the article. If they were others, pass --mean and --std',
@@ -80,6 +83,65 @@ export async function loadStateDict(
   } finally {
     await handle.close();
   }
+}
+
+interface Choice {
+  dict: StateDict;
+  network: Network;
+  /** What was removed from the keys: `module.` */
+  prefix: string;
+}
+
+/**
+ * Chooses the dict of tensors whose keys and shapes are those of a network; the network is one of NETWORKS unless its
+ * `layers` are given. If none fits, the largest dict and the article's network, so that an error can name the misfits.
+ * Throws InputError if several fit and none is named by `name`.
+ */
+function choose(dicts: StateDict[], layers?: readonly LayerSpec[], name?: string): Choice {
+  const isNetwork = ({ tensors }: StateDict) =>
+    [...tensors.keys()].some((key) => key.endsWith('weight'));
+  const usual = dicts.some(isNetwork) ? dicts.filter(isNetwork) : dicts; // not an optimizer's state
+  const named = name === undefined ? usual : dicts.filter((dict) => dict.name === name);
+  const names = dicts.map((dict) => quoted(dict.name)).join(', ');
+  if (named.length === 0) throw new InputError(`has no dict of tensors ${name}, only ${names}`);
+  const given = layers && { layers, inputSize: 227, description: '' };
+  const choices = named.flatMap((dict) =>
+    sharedPrefixes(dict).map((prefix): Choice => {
+      const stripped = prefix === '' ? dict : withoutPrefix(dict, prefix);
+      const network = networkFor((each) => isFor(each, stripped) && !problemsOf(each, stripped));
+      return { dict: stripped, network: given ?? network, prefix };
+    }),
+  );
+  const fitting = choices.filter(({ dict, network }) => {
+    try {
+      return !problemsOf(network, dict);
+    } catch {
+      return false; // its input is too small
+    }
+  });
+  if (fitting.length > 1) {
+    const which = fitting.map(({ dict }) => dict.name).join(', ');
+    throw new InputError(`holds several networks: ${which}. Choose one with --key`);
+  }
+  const [largest] = choices.sort((a, b) => b.dict.tensors.size - a.dict.tensors.size);
+  return fitting[0] ?? largest;
+}
+
+/** The beginnings that all keys share, each up to a full stop, and the empty one: `module.`, `module._orig_mod.` */
+function sharedPrefixes({ tensors }: StateDict): string[] {
+  const keys = [...tensors.keys()];
+  const prefixes = [''];
+  for (;;) {
+    const end = keys[0].indexOf('.', prefixes[prefixes.length - 1].length);
+    const prefix = keys[0].slice(0, end + 1);
+    if (end < 0 || !keys.every((key) => key.startsWith(prefix))) return prefixes;
+    prefixes.push(prefix);
+  }
+}
+
+function withoutPrefix({ name, tensors, place }: StateDict, prefix: string): StateDict {
+  const entries = [...tensors].map(([key, tensor]) => [key.slice(prefix.length), tensor] as const);
+  return { name, tensors: new Map(entries), place: (key) => place(prefix + key) };
 }
 
 /** Whether a network with well-known weights has the dimensions of these. */
@@ -102,12 +164,39 @@ function problemsOf(network: Network, dict: StateDict, inputSize?: number): stri
 /** PyTorch before 1.6 wrote a pickle that begins with this magic number. */
 const LEGACY = Buffer.from('80028a0a6cfc9c46f9206aa85019', 'hex');
 
+const CONVERT = 'or load it in Python and save its weights with torch.save or safetensors';
+/** Files of other programs, by their first bytes or their names, and what to do with them. */
+const FOREIGN: [isIt: (start: Buffer, file: string) => boolean, what: string][] = [
+  [
+    (start, file) => start.toString('latin1', 1, 4) === 'HDF' || /\.(h5|hdf5)$/i.test(file),
+    `a Keras model in HDF5. Convert it: tensorflowjs_converter --input_format=keras MODEL.h5 FOLDER, ${CONVERT}`,
+  ],
+  [
+    (_, file) => /\.keras$/i.test(file),
+    `a Keras model. Convert it: tensorflowjs_converter --input_format=keras_keras MODEL.keras FOLDER, ${CONVERT}`,
+  ],
+  [
+    (_, file) => /\.onnx$/i.test(file),
+    'an ONNX model. Convert it in Python: onnx2torch.convert(path), then torch.save of its state_dict()',
+  ],
+  [
+    (start, file) => start.toString('latin1', 4, 8) === 'TFL3' || /\.tflite$/i.test(file),
+    'a TensorFlow Lite model, which cannot be trained: use the model that it was made from',
+  ],
+  [
+    (_, file) => /(^|[/\\])(model\.json|.*\.bin)$/i.test(file),
+    'a part of a tfjs model: pass the folder that contains model.json',
+  ],
+];
+
 /** Reads the list of tensors. The first bytes tell the format, so the file name does not matter. */
-async function readDirectory(handle: FileHandle, file: string): Promise<StateDict> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(LEGACY.length), { position: 0 });
+async function readDirectory(handle: FileHandle, file: string): Promise<WeightsFile> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(100), { position: 0 });
   const start = buffer.subarray(0, bytesRead);
+  const foreign = standIn(start) ?? FOREIGN.find(([isIt]) => isIt(start, file))?.[1];
+  if (foreign) throw new InputError(foreign);
   if (start.toString('latin1', 0, 2) === 'PK') return readArchive(handle);
-  if (start.equals(LEGACY)) {
+  if (start.subarray(0, LEGACY.length).equals(LEGACY)) {
     throw new InputError(
       "PyTorch's legacy format, not a zip archive. Save it again: torch.save(torch.load(path), path, _use_new_zipfile_serialization=True)",
     );
@@ -124,14 +213,14 @@ async function readDirectory(handle: FileHandle, file: string): Promise<StateDic
 async function fill(
   model: tf.LayersModel,
   wanted: readonly Parameter[],
-  { tensors }: StateDict,
+  dict: StateDict,
   handle: FileHandle,
   onRead: (elements: number) => void,
 ): Promise<void> {
   const variables = new Map(namedWeights(model).map(({ name, variable }) => [name, variable]));
   let done = 0;
   for (const { key, weight, axes, isCounter } of wanted) {
-    const values = await readTensor(handle, tensors.get(key)!, (count) =>
+    const values = await readTensor(handle, await dict.place(key), (count) =>
       onRead(done + count),
     ).catch((error) => {
       throw error instanceof InputError ? new InputError(`${key}: ${error.message}`) : error;

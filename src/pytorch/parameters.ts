@@ -101,18 +101,17 @@ const LARGEST_SIZE = 1024;
 /**
  * The dimensions of the network to which the weights belong. Channels and classes are sizes of the first and the
  * last layer. The input size only follows roughly, from the number of features after the flattening: 223 to 254
- * pixels all give 9,216. In order of preference it is `inputSize`, the note in our own files, the network's own size if
- * possible, and the smallest possible size. Throws InputError if `inputSize` does not fit the features.
+ * pixels all give 9,216. In order of preference it is `inputSize`, the network's own size if possible, and the smallest possible size. Throws InputError if `inputSize` does not fit the features.
  */
 export function inferDimensions(
   { layers, inputSize: usual }: Pick<Network, 'layers' | 'inputSize'>,
-  dict: StateDict,
-  inputSize = dict.note?.inputSize,
+  { tensors }: Pick<StateDict, 'tensors'>,
+  inputSize?: number,
 ): Dimensions {
   const keys = moduleKeys(layers);
   const sizeIn = (isWanted: (layer: LayerSpec) => boolean, axis: number) =>
     // A size of 0 or a missing axis is refused later, by `compareShapes`.
-    dict.tensors.get(`${keys[layers.findIndex(isWanted)]}.weight`)?.shape[axis] || undefined;
+    tensors.get(`${keys[layers.findIndex(isWanted)]}.weight`)?.shape[axis] || undefined;
   const channels = sizeIn(({ kind }) => kind === 'conv', 1) ?? 1;
   const classes = sizeIn((layer) => layer.kind === 'dense' && layer.units === 0, 0) ?? 10;
   const features = sizeIn(({ kind }) => kind === 'dense', 1);

@@ -11,9 +11,9 @@ import {
   quoted,
   readBytes,
   rowMajor,
-  type StateDict,
   type StoredTensor,
   type TensorSource,
+  type WeightsFile,
 } from './tensors';
 
 const TYPES = {
@@ -37,7 +37,7 @@ const ENTRY = objectOf({
 const MAX_HEADER_BYTES = 4 << 20;
 
 /** Reads the list of tensors, but not their numbers. Throws InputError without the path in its message. */
-export async function readSafetensors(file: FileHandle): Promise<StateDict> {
+export async function readSafetensors(file: FileHandle): Promise<WeightsFile> {
   const fileBytes = (await file.stat()).size;
   if (fileBytes < 8) throw new InputError(`not safetensors: ${fileBytes} bytes, want a header`);
   const length = (await readBytes(file, Buffer.alloc(8), 0)).readBigUInt64LE();
@@ -75,7 +75,8 @@ export async function readSafetensors(file: FileHandle): Promise<StateDict> {
     );
   }
   const note = metadata?.alexnet;
-  return { tensors, note: note ? parseJson(note, NOTE, 'its note') : undefined };
+  const dict = { name: '', tensors, place: (key: string) => tensors.get(key)! };
+  return { dicts: [dict], note: note ? parseJson(note, NOTE, 'its note') : undefined };
 }
 
 /** Yields a file that `safetensors.torch.load_file(path)` reads. Fetches one tensor at a time. */

@@ -19,9 +19,18 @@ export interface StoredTensor {
   start: number;
 }
 
-/** The tensors of a weights file by key, and its note if it is one of ours. */
+/** A dict of tensors in a weights file. */
 export interface StateDict {
-  tensors: Map<string, StoredTensor>;
+  /** The names of the entries that lead to it: `state_dict`. Empty if the file holds nothing else. */
+  name: string;
+  tensors: ReadonlyMap<string, { shape: number[] }>;
+  /** Finds a tensor in the file. Throws InputError if it is not where it should be. */
+  place(key: string): StoredTensor | Promise<StoredTensor>;
+}
+
+/** The dicts of a weights file, and its note if it is one of ours. */
+export interface WeightsFile {
+  dicts: StateDict[];
   note?: Note;
 }
 

@@ -5,7 +5,9 @@ import { type Checked, listOf, objectOf, oneOf, optional, size, text } from '../
 import { InputError, messageOf } from '../errors';
 import { readJson, replacePath } from '../files';
 import '../model/index'; // registers our `Dropout` with tfjs's loader
+import { standInOf } from '../stand-in';
 import { tf } from '../tf/index';
+import { withoutSoftmax } from './logits';
 import { quantise } from './quantise';
 
 const BYTES = { float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2 };
@@ -17,6 +19,7 @@ const WEIGHT = objectOf({
   quantization: optional(objectOf({ dtype: DTYPE })),
 });
 const MODEL_JSON = objectOf({
+  format: optional(text),
   modelTopology: objectOf({}),
   weightsManifest: listOf(objectOf({ paths: listOf(text), weights: listOf(WEIGHT) })),
 });
@@ -46,6 +49,11 @@ export async function loadFolder(folder: string): Promise<tf.LayersModel> {
   const directory = [folder, path.join(folder, 'model')].find((candidate) =>
     fs.existsSync(path.join(candidate, 'model.json')),
   );
+  if (fs.existsSync(path.join(folder, 'saved_model.pb'))) {
+    throw new InputError(
+      `${folder}: a TensorFlow SavedModel. Load it in Keras, save it as model.h5, and convert that: tensorflowjs_converter --input_format=keras model.h5 FOLDER`,
+    );
+  }
   if (!directory) {
     throw new InputError(`${folder}: not a model: it holds no model.json and no model/model.json`);
   }
@@ -65,12 +73,25 @@ export async function loadFolder(folder: string): Promise<tf.LayersModel> {
       `${directory}: takes [${input}] and returns [${output}], want square images in and classes out`,
     );
   }
-  return model;
+  return withoutSoftmax(model);
 }
 
 /** Checks the sizes of the files: tfjs reports damage unclearly or not at all. */
 function checkFiles(directory: string): void {
-  const { weightsManifest } = readJson(path.join(directory, 'model.json'), MODEL_JSON);
+  const file = path.join(directory, 'model.json');
+  const instead = standInOf(file);
+  if (instead) throw new InputError(`${file}: ${instead}`);
+  const { weightsManifest, format, modelTopology } = readJson(file, MODEL_JSON);
+  if (format === 'graph-model') {
+    throw new InputError(
+      `${file}: a graph model, whose layers are gone. Convert the original Keras model with --output_format=tfjs_layers_model`,
+    );
+  }
+  if (JSON.stringify(modelTopology).includes('"batch_shape"')) {
+    throw new InputError(
+      `${file}: written by Keras 3, whose layers tfjs does not know. Set TF_USE_LEGACY_KERAS=1 (package tf-keras), save the model again and convert that`,
+    );
+  }
   for (const { paths, weights } of weightsManifest) {
     const files = paths.map((name) => path.join(directory, name));
     const missing = files.find((file) => !fs.existsSync(file));

@@ -286,12 +286,12 @@ test.each<[string, Buffer | string, RegExp]>([
   [
     'login.png',
     '<!DOCTYPE html><title>Sign in</title>',
-    /an HTML page, not a picture: download the picture itself$/,
+    /an HTML page \(a login or error page\?\): download the file itself$/,
   ],
   [
     'lfs.png',
     'version https://git-lfs.github.com/spec/v1\noid sha256:00',
-    /a Git LFS pointer, not the picture: run git lfs pull$/,
+    /a Git LFS pointer, not the file: run git lfs pull$/,
   ],
   ['nothing.png', png(0, 0, 0, Buffer.alloc(0)), /not a picture that can be read/],
   ['rubbish.png', png(28, 28, 0, Buffer.from('rubbish')), /not a picture that can be read/],

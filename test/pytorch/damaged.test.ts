@@ -71,12 +71,15 @@ const text = (value: string) => `X${String.fromCharCode(value.length)}\0\0\0${va
 /** Stores a tuple of twice the value in memory i in memory i + 1. */
 const nest = (i: number) =>
   `h${String.fromCharCode(i)}h${String.fromCharCode(i)}\x86q${String.fromCharCode(i + 1)}`;
-/** A state_dict of one tensor. The arguments are pickle code. */
+/** A state_dict of a weight and a bias. The arguments are pickle code of the weight. */
 const oneTensor = (offset: string, shape: string, strides: string) =>
   pickle(
     ...['\x80\x02ccollections\nOrderedDict\n)R(', text('classifier.0.weight')],
     ...['ctorch._utils\n_rebuild_tensor_v2\n((', text('storage'), 'ctorch\nFloatStorage\n'],
     ...[text('0'), text('cpu'), 'K\x0ctQ', offset, shape, strides],
+    ...['\x89ccollections\nOrderedDict\n)RtR', text('classifier.0.bias')],
+    ...['ctorch._utils\n_rebuild_tensor_v2\n((', text('storage'), 'ctorch\nFloatStorage\n'],
+    ...[text('1'), text('cpu'), 'K\x03tQK\0K\x03\x85K\x01\x85'],
     ...['\x89ccollections\nOrderedDict\n)RtRu.'],
   );
 
@@ -130,7 +133,13 @@ test('undamaged, both formats load', async () => {
 
 describe('.pth', () => {
   test.each<[string, () => Buffer, RegExp]>([
-    ['an empty file', () => Buffer.alloc(0), /not a zip archive, want one written by torch\.save/],
+    ['an empty file', () => Buffer.alloc(0), /: empty$/],
+    ['a login page', () => Buffer.from('<!DOCTYPE html><html>'), /an HTML page/],
+    [
+      'a pointer',
+      () => Buffer.from('version https://git-lfs.github.com/spec/v1'),
+      /a Git LFS pointer/,
+    ],
     ['a text', () => Buffer.from('no weights'), /not a zip archive/],
     ['another zip', () => archive([['a.txt', bias]]), /not from torch\.save: 0 entries/],
     [
@@ -146,7 +155,7 @@ describe('.pth', () => {
     [
       'a whole model',
       () => fs.readFileSync(reference('whole-model.pth')),
-      /asks for __main__\.Small, which no weights need: refused, and nothing was run/,
+      /holds __main__\.Small, want the weights: torch\.save\(model\.state_dict\(\), path\)/,
     ],
     [
       'two entries of one name',
@@ -198,32 +207,33 @@ describe('.pth', () => {
     [
       'os.system',
       pickle('\x80\x02cos\nsystem\n', text('touch pwned'), '\x85R.'),
-      /asks for os\.system, which no weights need: refused, and nothing was run\. Want the weights alone/,
+      /holds os\.system, want the weights/,
     ],
-    ['builtins.eval', pickle(dict, text('w'), 'cbuiltins\neval\n'), /asks for builtins\.eval/],
+    [
+      'builtins.eval',
+      pickle(dict, text('w'), 'cbuiltins\neval\n', text('1'), '\x85Ru.'),
+      /holds no tensors, only w \(builtins\.eval\); want the weights/,
+    ],
     [
       'a name from the prototype',
       pickle('\x80\x02c__proto__\nconstructor\n.'),
-      /asks for __proto__\.con/,
+      /holds __proto__\.constructor, want/,
     ],
-    ['a name with a line break', pickle('\x80\x02ca\rb\nc\n.'), /asks for "a\\rb\.c"/],
-    ['an object', pickle(dict, text('w'), 'ccollections\nOrderedDict\n)\x81'), /instruction 0x81/],
+    ['a name with a line break', pickle('\x80\x02ca\rb\nc\n.'), /holds "a\\rb\.c", want/],
+    ['an object', pickle('\x80\x02cposix\nDirEntry\n)\x81.'), /holds posix\.DirEntry, want/],
     [
       'a name from the stack',
-      pickle('\x80\x02', text('os'), text('system'), 0x93),
-      /instruction 0x93/,
+      pickle('\x80\x04', text('os'), text('system'), 0x93, text('touch pwned'), '\x85R.'),
+      /holds os\.system, want/,
     ],
-    [
-      'a call of a number',
-      pickle('\x80\x02K\x01)R.'),
-      /calls a number with arguments that no state_dict has/,
-    ],
+    ['a call of a number', pickle('\x80\x02K\x01)R.'), /holds "a number", want/],
     [
       'a call with other arguments',
       pickle('\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.'),
       /calls torch\._utils\._rebuild_tensor_v2 with arguments that no state_dict has/,
     ],
-    ['protocol 4', pickle('\x80\x04.'), /pickle protocol 4, want 2/],
+    ['protocol 6', pickle('\x80\x06.'), /pickle protocol 6, want 2 to 5/],
+    ['an unknown instruction', pickle('\x80\x02\xff.'), /no instruction 0xff/],
     ['nothing', pickle(), /damaged at byte 0: it ends/],
     ['an empty stack', pickle('\x80\x02.'), /damaged at byte 3: nothing on its stack/],
     ['an empty memory', pickle('\x80\x02h\x07.'), /no value with number 7 in its memory/],
@@ -232,21 +242,21 @@ describe('.pth', () => {
       pickle('\x80\x02X\xff\xff\xff\xff'),
       /ends, want 4294967295 bytes more/,
     ],
-    ['a list', pickle('\x80\x02].'), /holds a list, want the weights alone/],
+    ['a list', pickle('\x80\x02].'), /holds a list, want the weights/],
     [
-      'a checkpoint with more than weights',
+      'a checkpoint without weights',
       pickle(dict, text('epoch'), 'K\x05', text('model'), '}u.'),
-      /holds more than tensors: epoch \(a number\), model \(a dict\); want the weights alone/,
+      /holds no tensors, only epoch \(a number\), model \(a dict\); want the weights/,
     ],
     [
       'a key of 2^50 nested tuples',
       pickle('\x80\x02)q\0', ...Array.from({ length: 50 }, (_, i) => nest(i)), '}h\x32Ns.'),
-      /holds more than tensors: a list \(None\)/,
+      /holds no tensors, only a list \(None\)/,
     ],
     [
       'a tensor with strides 0',
       oneTensor('K\0', '(J\0\0\0\x40J\0\0\0\x40t', '(K\0K\0t'),
-      /weight is \[1073741824,1073741824\] with strides \[0,0\] from element 0, which a storage of 12 cannot/,
+      /weight is \[1073741824,1073741824\], want \[3,4\]/,
     ],
     [
       'a tensor past its end',
@@ -274,7 +284,7 @@ describe('.pth', () => {
       await expectRefused(
         'cut.pth',
         whole.subarray(0, length),
-        length < 2 ? /not a zip archive/ : /truncated or damaged/,
+        length === 0 ? /empty/ : length < 2 ? /not a zip archive/ : /truncated or damaged/,
       );
     }
   }, 120_000);
@@ -394,7 +404,7 @@ test.each(['pth', 'safetensors'])('NaN and infinity are refused: .%s', async (ex
 
 test('another file: the error says what a model is', async () => {
   await expectRefused(
-    'model.json',
+    'notes.json',
     Buffer.from('{"modelTopology": {}}'),
     /want a \.pth or \.safetensors/,
   );

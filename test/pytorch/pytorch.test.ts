@@ -86,8 +86,7 @@ describe('keys and shapes', () => {
       ]),
     );
     const network = { layers: ALEXNET, inputSize: 227 };
-    const noted = note === undefined ? undefined : { inputSize: note, info: undefined };
-    expect(inferDimensions(network, { tensors, note: noted })).toEqual({
+    expect(inferDimensions(network, { tensors }, note)).toEqual({
       ...dimensions,
       inputSize,
     });
@@ -103,6 +102,12 @@ describe('reading', () => {
     'cuda.pth',
     'parameters.pth',
     'strided.pth',
+    'protocol3.pth',
+    'protocol4.pth',
+    'protocol5.pth',
+    'checkpoint.pth', // weights as module.… in state_dict, beside epoch, optimizer, a numpy scalar, an object, a set
+    'compiled.pth', // module._orig_mod.…
+    'lightning.ckpt', // model.… in state_dict
     'float32.safetensors',
     'bfloat16.safetensors',
   ])('%s gives the weights of pth.py', async (name) => {
@@ -126,6 +131,29 @@ describe('reading', () => {
     });
     expect(maxDifference(output.flat(), logits.flat())).toBeLessThan(1e-6);
     model.dispose();
+  });
+
+  test('a prefix that was removed is said; of two networks in a file, one has to be named', async () => {
+    const said: string[] = [];
+    const say = (line: string) => said.push(line);
+    const load = async (name: string, key?: string) => {
+      const model = await loadStateDict(reference(name), { layers, mean: [0], key, say });
+      const [first] = model.getWeights()[0].dataSync();
+      model.dispose();
+      return first;
+    };
+    const first = await load('compiled.pth');
+    expect(said).toEqual([
+      expect.stringMatching(/the keys of all tensors begin with module\._orig_mod\.: ignored/),
+    ]);
+    await expect(load('two.pth')).rejects.toThrow(
+      'two.pth: holds several networks: model, ema. Choose one with --key',
+    );
+    expect([await load('two.pth', 'model'), await load('two.pth', 'ema')]).toEqual([
+      first,
+      first + 1,
+    ]);
+    await expect(load('two.pth', 'net')).rejects.toThrow('no dict of tensors net, only model, ema');
   });
 
   test('for a file of others, the assumed normalisation is said', async () => {

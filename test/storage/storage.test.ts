@@ -1,10 +1,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { makeBatch, slice } from '../../src/data/index';
 import { InputError } from '../../src/errors';
+import { evaluate } from '../../src/evaluate/index';
 import { alexnet, Dropout, inputSizeOf, type LayerSpec } from '../../src/model/index';
+import { predictBatch } from '../../src/predict/index';
 import { loadModel, saveModel } from '../../src/storage/index';
 import { tf } from '../../src/tf/index';
 import { folderOf, temporaryFolder } from '../support/idx';
+import { barSet } from '../support/sets';
 import { expectNoLeak, maxDifference } from '../support/tensors';
 
 const temporary = temporaryFolder();
@@ -45,12 +49,85 @@ test('saving again replaces the model', async () => {
   expect(output(loaded)).toEqual(output(second));
 });
 
+/** Replaces a text in the model.json of a folder. */
+function change(folder: string, from: string, to: string): void {
+  const file = path.join(folder, 'model.json');
+  const text = fs.readFileSync(file, 'utf8');
+  expect(text).toContain(from);
+  fs.writeFileSync(file, text.replaceAll(from, to));
+}
+
+test.each(['dense', 'layer', 'activation'])(
+  'a model that ends in softmax (%s) gives its own probabilities',
+  async (how) => {
+    const own = tf.sequential();
+    own.add(tf.layers.flatten({ inputShape: [28, 28, 1] }));
+    const activation = how === 'dense' ? 'softmax' : 'linear';
+    own.add(tf.layers.dense({ units: 10, activation, kernelInitializer: 'randomNormal' }));
+    if (how === 'layer') own.add(tf.layers.softmax());
+    if (how === 'activation') own.add(tf.layers.activation({ activation: 'softmax' }));
+    const folder = path.join(temporary, `softmax-${how}`);
+    await own.save(`file://${folder}`);
+    const set = barSet(3);
+    const [want] = tf.tidy(() => {
+      const { images } = makeBatch(set, [0, 1, 2], 28);
+      return (own.predict(images) as tf.Tensor2D).arraySync();
+    });
+    own.dispose();
+    await expectNoLeak(async () => {
+      const model = await loadModel(folder);
+      expect(maxDifference(predictBatch(model, set, [0])[0].probabilities, want)).toBeLessThan(
+        1e-6,
+      );
+      const { loss } = await evaluate(model, slice(set, 0, 1));
+      expect(loss).toBeCloseTo(-Math.log(want[0]), 5);
+      model.dispose();
+    });
+  },
+);
+
+test.each([
+  ['model.h5', 'a Keras model in HDF5. Convert it: tensorflowjs_converter --input_format=keras'],
+  ['model.keras', 'a Keras model. Convert it'],
+  ['model.onnx', 'an ONNX model. Convert it in Python'],
+  ['model.tflite', 'a TensorFlow Lite model'],
+  ['weights.bin', 'a part of a tfjs model: pass the folder'],
+])('%s is named, with what to do', async (name, message) => {
+  const file = path.join(temporary, name);
+  fs.writeFileSync(file, 'something');
+  await expect(loadModel(file)).rejects.toThrow(`${file}: ${message}`);
+});
+
 test.each<[string, (folder: string) => void, RegExp]>([
   ['no folder', (folder) => fs.rmSync(folder, { recursive: true }), /no such folder/],
   [
     'no model.json',
     (folder) => fs.rmSync(path.join(folder, 'model.json')),
     /not a model: it holds no model.json/,
+  ],
+  [
+    'a pointer in its place',
+    (folder) =>
+      fs.writeFileSync(
+        path.join(folder, 'model.json'),
+        'version https://git-lfs.github.com/spec/v1',
+      ),
+    /model.json: a Git LFS pointer/,
+  ],
+  [
+    'a graph model',
+    (folder) => change(folder, '"layers-model"', '"graph-model"'),
+    /model.json: a graph model, whose layers are gone. Convert the original Keras model/,
+  ],
+  [
+    'a model of Keras 3',
+    (folder) => change(folder, '"batch_input_shape"', '"batch_shape"'),
+    /model.json: written by Keras 3, .* TF_USE_LEGACY_KERAS=1/,
+  ],
+  [
+    'a SavedModel',
+    (folder) => fs.writeFileSync(path.join(folder, 'saved_model.pb'), ''),
+    /a TensorFlow SavedModel. Load it in Keras/,
   ],
   [
     'not JSON',
