@@ -1,12 +1,14 @@
 /**
  * npm run bench:folder: does a training wait for its pictures? Writes 400 JPEGs of 500×375 pixels, as ImageNet has them,
- * decodes them with 1, 2 and 4 threads, and compares the rate with that of the training step.
+ * decodes them with 1, 2 and 4 threads, reads them from memory and from the file for large folders, and compares these
+ * rates with those of training steps.
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
+import { epochBatches, gatherPixels } from '../src/data/index';
 import { loadImages } from '../src/datasets/index';
 import { alexnet, NETWORKS, type NetworkName } from '../src/model/index';
 import { fastestPrecision } from '../src/tf/index';
@@ -32,7 +34,18 @@ async function main(): Promise<void> {
     const { stdout } = spawnSync(process.execPath, run, { env, encoding: 'utf8' });
     return [`decode, ${threads} at a time`, Number(stdout).toFixed(0)];
   });
-  const images = await loadImages(temporary, 'train');
+  process.env.XDG_CACHE_HOME = path.join(temporary, 'cache');
+  const [images, large] = [
+    await loadImages(temporary, 'train'),
+    await loadImages(temporary, 'train', { memory: 0 }),
+  ];
+  const batches = ['memory', 'the file'].map((where, i) => {
+    const started = performance.now();
+    for (const indices of epochBatches(images.length, 64))
+      gatherPixels([images, large][i], indices);
+    const rate = images.length / ((performance.now() - started) / 1000);
+    return [`make batches from ${where}`, rate.toFixed(0)];
+  });
   fs.rmSync(temporary, { recursive: true });
   const names: NetworkName[] = ['resnet8', 'alexnet-small', 'alexnet-imagenet'];
   const steps = names.map((name) => {
@@ -46,7 +59,7 @@ async function main(): Promise<void> {
     });
     return [`train ${name}`, (64 / Math.min(...times)).toFixed(0)];
   });
-  console.log(plainTable([['', 'pictures per second'], ...rates, ...steps]));
+  console.log(plainTable([['', 'pictures per second'], ...rates, ...batches, ...steps]));
 }
 
 /** In a process of its own: prints the pictures per second. */

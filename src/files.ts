@@ -113,6 +113,11 @@ type HashName = 'md5' | 'sha256';
 
 /** The hash of some bytes, in hexadecimal. */
 export function hashOf(algorithm: HashName, ...parts: Uint8Array[]): string {
+  return hashOfParts(algorithm, parts);
+}
+
+/** The same for bytes that come one part after another. */
+export function hashOfParts(algorithm: HashName, parts: Iterable<Uint8Array>): string {
   const hash = createHash(algorithm);
   for (const part of parts) hash.update(part);
   return hash.digest('hex');

@@ -1,4 +1,5 @@
 /** Augmentation: training images that look a little different in every epoch. */
+import { gatherPixels } from './batches';
 import type { ImageSet } from './dataset';
 import { randomUniform } from './random';
 
@@ -20,35 +21,60 @@ export const AUGMENTATION = {
   noise: 15,
 };
 
-/** A copy of `set` with all images augmented: see `augmentImages`. */
+/** What the changes of an image depend on, besides its number in the set. A resumed run gets the same images. */
+export interface AugmentSeed {
+  seed: number;
+  epoch: number;
+}
+
+/**
+ * The images of some batches of `set`, augmented, as a set of their own, and their numbers in it batch by batch.
+ * Each image is rotated, shifted, scaled and sheared, drawn with another pen, and gets noise.
+ */
+export function augmentBatches(
+  set: ImageSet,
+  batches: readonly ArrayLike<number>[],
+  from: AugmentSeed,
+  ranges = AUGMENTATION,
+): { images: ImageSet; batches: number[][] } {
+  const indices = batches.flatMap((batch) => Array.from(batch));
+  const pixels = gatherPixels(set, indices);
+  augmentPixels(pixels, set, indices, from, ranges);
+  let next = 0;
+  return {
+    images: {
+      ...set,
+      ...{ pixels, readImage: undefined, length: indices.length },
+      labels: Uint16Array.from(indices, (index) => set.labels[index]),
+    },
+    batches: batches.map((batch) => Array.from(batch, () => next++)),
+  };
+}
+
+/** A copy of `set` with all images augmented: see `augmentBatches`. */
 export function augmented(
   set: ImageSet,
   seed: number,
   epoch: number,
   ranges = AUGMENTATION,
 ): ImageSet {
-  const copy = { ...set, pixels: new Uint8Array(set.pixels.length) };
-  augmentImages(set, copy, [...Array(set.length).keys()], { seed, epoch }, ranges);
-  return copy;
+  const all = [...Array(set.length).keys()];
+  const { images } = augmentBatches(set, [all], { seed, epoch }, ranges);
+  return { ...images, labels: set.labels };
 }
 
-/**
- * Rotates, shifts, scales and shears the images of `set` at `indices`, draws them with another pen and adds noise, and
- * writes them to the same places of `copy`. Which way depends only on `seed`, `epoch` and the number of the image: a
- * resumed run gets the same images.
- */
-export function augmentImages(
-  set: ImageSet,
-  copy: ImageSet,
-  indices: ArrayLike<number>,
-  { seed, epoch }: { seed: number; epoch: number },
-  ranges = AUGMENTATION,
+/** Augments `pixels` [indices.length, height, width, channels] in place. */
+function augmentPixels(
+  pixels: Uint8Array,
+  { height, width, channels }: ImageSet,
+  indices: readonly number[],
+  { seed, epoch }: AugmentSeed,
+  ranges: typeof AUGMENTATION,
 ): void {
-  const { height, width, channels } = set;
   const size = height * width;
   const plane = new Uint8Array(size);
   const warped = new Float32Array(size);
-  for (const i of Array.from(indices)) {
+  for (const [place, i] of indices.entries()) {
     const random = randomUniform(
       Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca6b) ^ Math.imul(i + 1, 0xc2b2ae35),
     );
@@ -63,13 +89,13 @@ export function augmentImages(
     const thickness = within(ranges.thickness);
     const brightness = 1 - ranges.contrast * random();
     for (let channel = 0; channel < channels; channel++) {
-      const start = i * size * channels + channel;
-      for (let at = 0; at < size; at++) plane[at] = set.pixels[start + at * channels];
+      const start = place * size * channels + channel;
+      for (let at = 0; at < size; at++) plane[at] = pixels[start + at * channels];
       warp(plane, warped, height, width, how);
       for (let at = 0; at < size; at++) {
         const value = thickened(warped, at, height, width, thickness) * brightness;
         const noisy = value + within(ranges.noise);
-        copy.pixels[start + at * channels] = Math.max(0, Math.min(255, noisy));
+        pixels[start + at * channels] = Math.max(0, Math.min(255, noisy));
       }
     }
   }

@@ -75,11 +75,13 @@ export function gatherPixels(set: ImageSet, indices: ArrayLike<number>): Uint8Ar
   const size = set.height * set.width * set.channels;
   const pixels = new Uint8Array(indices.length * size);
   for (let i = 0; i < indices.length; i++) {
-    const start = indices[i] * size;
-    if (!(start >= 0 && start < set.pixels.length)) {
-      throw new InputError(`image ${indices[i]} of ${set.name}: it has ${set.length}`);
+    const index = indices[i];
+    if (!(index >= 0 && index < set.length)) {
+      throw new InputError(`image ${index} of ${set.name}: it has ${set.length}`);
     }
-    pixels.set(set.pixels.subarray(start, start + size), i * size);
+    const into = pixels.subarray(i * size, (i + 1) * size);
+    if (set.readImage) set.readImage(index, into);
+    else into.set(set.pixels.subarray(index * size, (index + 1) * size));
   }
   return pixels;
 }

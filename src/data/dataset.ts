@@ -5,12 +5,14 @@ import { InputError } from '../errors';
 import { hashOf } from '../files';
 import { parseIdxImages, parseIdxLabels } from './idx';
 
-/** Images with labels, in main memory. Slices share the memory of the whole set. */
+/** Images with labels. Slices share the memory of the whole set. */
 export interface ImageSet {
   /** For messages and titles: `MNIST train`. */
   readonly name: string;
-  /** [length, height, width, channels], 0 (black) to 255 (white). */
+  /** [length, height, width, channels], 0 (black) to 255 (white). Empty if there is `readImage`. */
   readonly pixels: Uint8Array;
+  /** Of a set that is too large for memory: copies the pixels of image `index` to `into`. */
+  readonly readImage?: (index: number, into: Uint8Array) => void;
   /** In place of pixels: what frozen layers computed of them, float32 [length, height, width, channels]. */
   readonly features?: Float32Array;
   /** [length], 0 to classNames.length - 1. */
@@ -68,9 +70,11 @@ export function slice(set: ImageSet, start: number, end: number): ImageSet {
     throw new InputError(`images ${start} to ${end} of ${set.name}: it has ${set.length}`);
   }
   const size = set.height * set.width * set.channels;
+  const { readImage } = set;
   return {
     ...set,
     pixels: set.pixels.subarray(start * size, end * size),
+    readImage: readImage && ((index, into) => readImage(start + index, into)),
     labels: set.labels.subarray(start, end),
     length: end - start,
   };
@@ -90,9 +94,23 @@ export function splitValidation(
 
 /** Grey images as red, green and blue of the same value. */
 export function inColour(set: ImageSet): ImageSet {
-  const pixels = new Uint8Array(3 * set.pixels.length);
-  for (let i = 0; i < set.pixels.length; i++) pixels.fill(set.pixels[i], 3 * i, 3 * i + 3);
-  return { ...set, pixels, channels: 3 };
+  const repeat = (grey: Uint8Array, into: Uint8Array) => {
+    for (let i = 0; i < grey.length; i++) into.fill(grey[i], 3 * i, 3 * i + 3);
+    return into;
+  };
+  const grey = new Uint8Array(set.height * set.width);
+  const { readImage } = set;
+  return {
+    ...set,
+    pixels: repeat(set.pixels, new Uint8Array(3 * set.pixels.length)),
+    readImage:
+      readImage &&
+      ((index, into) => {
+        readImage(index, grey);
+        repeat(grey, into);
+      }),
+    channels: 3,
+  };
 }
 
 /** The number of images of each class: [classes]. */

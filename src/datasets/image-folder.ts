@@ -1,14 +1,14 @@
 /** Image folders as of torchvision's `ImageFolder`: one folder per class. */
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import type { ImageSet, Split } from '../data/index';
-import { pictureSize, readSquare } from '../decode/index';
+import { pictureSize } from '../decode/index';
 import { InputError } from '../errors';
 import { availableMemory } from '../memory';
 import { filesBelow } from './files';
 import { mixedOrder, shareOf } from './mix';
 import type { LoadOptions, Part } from './part';
+import { decodeToFile, decodeToMemory } from './pixels';
 
 const PICTURE = /\.(png|jpe?g|webp|avif|gif|tiff?|bmp)$/i;
 const SPLITS: Record<Split, string[]> = {
@@ -69,11 +69,14 @@ function foldersIn(place: string): string[] {
     .sort();
 }
 
-/** Decodes the pictures of a split, several at a time. */
+/**
+ * Decodes the pictures of a split, several at a time. If they do not fit in a quarter of the free memory, their pixels go
+ * to a file, from which batches are read. It is kept, so that the next run need not decode them again.
+ */
 export async function readClasses(
   { title, isWhole, classes }: ClassFolders,
   split: Split,
-  { skipBad = false, onProgress, say = () => {} }: LoadOptions,
+  { skipBad = false, onProgress, say = () => {}, memory = availableMemory() }: LoadOptions,
 ): Promise<Part> {
   const single = classes.find(({ files }) => files.length === 1);
   if (single) say(`class ${single.name} has one picture: no other tests or validates it`);
@@ -84,60 +87,46 @@ export async function readClasses(
     : split === 'train'
       ? mixedOrder(labels, classes.length)
       : [...all.keys()];
-  const files = order.map((index) => all[index]);
-  const side = fittingSide(await sideOf(all.map(({ file }) => file)), all.length, say);
+  const pictures = order.map((index) => all[index]);
+  const side = await sideOf(all.map(({ file }) => file));
   const area = side * side * 3;
-  const pixels = new Uint8Array(files.length * area);
-  const bad: { index: number; why: string }[] = [];
-  const started = performance.now();
-  let [next, done] = [0, 0];
-  const work = async () => {
-    while (next < files.length) {
-      const index = next++;
-      try {
-        pixels.set(await readSquare(files[index].file, side), index * area);
-      } catch (error) {
-        if (!(error instanceof InputError)) throw error;
-        bad.push({ index, why: error.message });
-      }
-      const seconds = (performance.now() - started) / 1000;
-      onProgress?.({
-        label: 'Reading pictures',
-        done: ++done,
-        total: files.length,
-        unit: 'image',
-        seconds,
-      });
-    }
-  };
-  await Promise.all(Array.from({ length: 2 * os.availableParallelism() }, work));
-  bad.sort((a, b) => a.index - b.index);
+  const files = pictures.map(({ file }) => file);
+  const isLarge = pictures.length * area > memory / 4;
+  const decoded = isLarge
+    ? await decodeToFile(files, side, onProgress)
+    : await decodeToMemory(files, side, onProgress);
+  const { bad, isGrey } = decoded;
   if (bad.length > 0 && !skipBad) {
     const more = bad.length > 1 ? ` (and ${bad.length - 1} more)` : '';
     throw new InputError(`${bad[0].why}${more}. To leave out such pictures: --skip-bad`);
   }
   if (bad.length > 0) say(`left out ${bad.length} pictures, the first: ${bad[0].why}`);
   const out = new Set(bad.map(({ index }) => index));
-  const kept = files.flatMap((_, index) => (out.has(index) ? [] : [index]));
-  const colour = withoutGaps(pixels, kept, area);
-  const isGrey = colour.every((value, i) => i % 3 === 0 || value === colour[i - (i % 3)]);
+  const kept = pictures.flatMap((_, index) => (out.has(index) ? [] : [index]));
   const set: ImageSet = {
     name: `${title} ${split}`,
-    pixels: isGrey ? colour.filter((_, i) => i % 3 === 0) : colour,
-    labels: Uint16Array.from(kept, (index) => files[index].label),
+    ...('pixels' in decoded
+      ? { pixels: inOneChannel(withoutGaps(decoded.pixels, kept, area), isGrey) }
+      : { pixels: new Uint8Array(0), readImage: reader(decoded.file, kept, area, isGrey) }),
+    labels: Uint16Array.from(kept, (index) => pictures[index].label),
     ...{ length: kept.length, height: side, width: side, channels: isGrey ? 1 : 3 },
     classNames: classes.map(({ name }) => name),
   };
   return { set, order: 'final' };
 }
 
-/** `side`, or the largest with which `images` take no more than half of the free memory, with one copy. */
-function fittingSide(side: number, images: number, say: (line: string) => void): number {
-  const fits = Math.floor(Math.sqrt(availableMemory() / 2 / (2 * 3 * images)));
-  if (side <= fits) return side;
-  const smaller = Math.max(SMALLEST, fits);
-  say(`${images} pictures of ${side}×${side} need too much memory: kept at ${smaller}×${smaller}`);
-  return smaller;
+/** Reads image number i of a set, which is image kept[i] of the file. */
+function reader(file: string, kept: number[], area: number, isGrey: boolean) {
+  const descriptor = fs.openSync(file, 'r');
+  const colour = new Uint8Array(area);
+  return (index: number, into: Uint8Array) => {
+    fs.readSync(descriptor, isGrey ? colour : into, 0, area, kept[index] * area);
+    if (isGrey) into.set(inOneChannel(colour, true));
+  };
+}
+
+function inOneChannel(colour: Uint8Array, isGrey: boolean): Uint8Array {
+  return isGrey ? Uint8Array.from({ length: colour.length / 3 }, (_, i) => colour[3 * i]) : colour;
 }
 
 /** The median of the shorter sides of some pictures. */

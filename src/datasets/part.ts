@@ -4,6 +4,8 @@ import type { ProgressListener } from '../progress';
 export interface LoadOptions {
   /** Leave out pictures that cannot be read, instead of failing. */
   skipBad?: boolean;
+  /** Bytes of free memory to reckon with; those of the machine by default. */
+  memory?: number;
   onProgress?: ProgressListener;
   /** Called with one line about anything unexpected. */
   say?: (line: string) => void;

@@ -2,10 +2,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { objectOf, optional } from '../checks';
-import type { ImageSet } from '../data/index';
+import { epochBatches, gatherPixels, type ImageSet } from '../data/index';
 import { InputError } from '../errors';
 import { evaluate } from '../evaluate/index';
-import { hashOf, lockFolder, makeFolder, readJson, writeJson } from '../files';
+import { hashOfParts, lockFolder, makeFolder, readJson, writeJson } from '../files';
 import { featuresOf, freezeFeatures, splitAtClassifier } from '../fine-tune/index';
 import { availableMemory } from '../memory';
 import { checkFits, describe, inputSizeOf } from '../model/index';
@@ -155,7 +155,7 @@ export async function trainRun(
     replaceByNext(folder); // if a process was killed just then
     const place = placeToTrain(folder);
     makeFolder(place);
-    const dataSha256 = hashOf('sha256', set.pixels, bytesOf(set.labels));
+    const dataSha256 = hashOfParts('sha256', bytesIn(set));
     restore(training, place, settings, dataSha256, options);
     writeJson(unfinishedFile(place), { settings });
     options.onStart?.();
@@ -249,6 +249,15 @@ function partsOf(
     return { trained: model };
   }
   return { trained: classifier, features };
+}
+
+/** The pixels and labels of a set. */
+function* bytesIn(set: ImageSet): Iterable<Uint8Array> {
+  yield set.pixels;
+  if (set.readImage) {
+    for (const indices of epochBatches(set.length, 128)) yield gatherPixels(set, indices);
+  }
+  yield bytesOf(set.labels);
 }
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array) =>

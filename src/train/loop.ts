@@ -1,4 +1,4 @@
-import { augmentImages, epochBatches, type ImageSet } from '../data/index';
+import { augmentBatches, epochBatches, type ImageSet } from '../data/index';
 import { checkFits } from '../model/index';
 import { turnEventLoop } from '../progress';
 import type { tf } from '../tf/index';
@@ -52,7 +52,6 @@ export async function continueTraining(
   checkFits(model, set);
   const steps = epochs * Math.ceil(Math.ceil(set.length / batchSize) / accumulationSteps);
 
-  const images = augment ? { ...set, pixels: set.pixels.slice() } : set;
   let isOver = training.epoch > epochs;
   while (!isOver && !signal?.aborted) {
     const batches = epochBatches(set.length, batchSize, { seed, epoch: training.epoch });
@@ -60,12 +59,11 @@ export async function continueTraining(
     while (training.batch < batches.length && !signal?.aborted) {
       const started = performance.now();
       const group = batches.slice(training.batch, training.batch + accumulationSteps);
-      if (augment) {
-        const { epoch } = training;
-        for (const indices of group) augmentImages(set, images, indices, { seed, epoch });
-      }
+      const step = augment
+        ? augmentBatches(set, group, { seed, epoch: training.epoch })
+        : { images: set, batches: group };
       optimizer.learningRate = scheduledRate(schedule, learningRate, optimizer.steps + 1, steps);
-      const result = trainStep(training, images, group);
+      const result = trainStep(training, step.images, step.batches);
       training.batch += group.length;
       addStep(training, result, (performance.now() - started) / 1000);
       await turnEventLoop(); // lets output flush and signal handlers run

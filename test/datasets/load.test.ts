@@ -4,7 +4,16 @@ import path from 'node:path';
 import zlib from 'node:zlib';
 import { zipSync } from 'fflate';
 import sharp from 'sharp';
-import { countLabels, loadDataset, splitValidation } from '../../src/data/index';
+import {
+  augmented,
+  countLabels,
+  gatherPixels,
+  type ImageSet,
+  inColour,
+  loadDataset,
+  slice,
+  splitValidation,
+} from '../../src/data/index';
 import { loadImages } from '../../src/datasets/index';
 import { InputError } from '../../src/errors';
 import { folderOf, idxImages, idxLabels, temporaryFolder } from '../support/idx';
@@ -196,6 +205,49 @@ describe('a folder of pictures for each class', () => {
     const { validation } = splitValidation(train, 6);
     expect(countLabels(validation)).toEqual([2, 2, 2]);
     expect((await loadImages(folder, 'train')).labels).toEqual(train.labels);
+  });
+
+  test('pictures that do not fit in memory are read from a file, which the next run finds again', async () => {
+    const files: Record<string, Buffer> = { 'a/broken.png': Buffer.from('no picture') };
+    for (let i = 0; i < 9; i++) {
+      files[`a/${i}.png`] = await picture('#c03060', 30, 40);
+      files[`b/${i}.png`] = await picture(`#${i}0${i}0${i}0`, 30, 40);
+    }
+    const folder = folderOf(temporary, 'large', files);
+    process.env.XDG_CACHE_HOME = path.join(temporary, 'cache');
+    let decoded = 0;
+    const options = { skipBad: true, onProgress: () => decoded++ };
+    const everything = (set: ImageSet) => gatherPixels(set, [...Array(set.length).keys()]);
+    const small = await loadImages(folder, 'train', options);
+    expect(decoded).toBe(17); // five sixths of 19, rounded up for each class
+    for (const wanted of [17, 0]) {
+      decoded = 0;
+      const large = await loadImages(folder, 'train', { ...options, memory: 0 });
+      expect([decoded, large.pixels.length, large.length]).toEqual([wanted, 0, small.length]);
+      expect(large.labels).toEqual(small.labels);
+      expect(everything(large)).toEqual(everything(small));
+      const [part, same] = [slice(large, 3, 8), slice(small, 3, 8)];
+      expect(everything(part)).toEqual(everything(same));
+      expect(augmented(part, 1, 1).pixels).toEqual(augmented(same, 1, 1).pixels);
+      expect(countLabels(large)).toEqual(countLabels(small));
+    }
+    // Grey pictures are kept in one channel, and repeated in three for a colour model.
+    const greys = folderOf(temporary, 'large-grey', {
+      ...{ 'a/1.png': await picture('#777777'), 'a/2.png': await picture('#222222') },
+      ...{ 'b/1.png': await picture('#ffffff'), 'b/2.png': await picture('#111111') },
+    });
+    const [inMemory, inFile] = [
+      await loadImages(greys, 'train'),
+      await loadImages(greys, 'train', { memory: 0 }),
+    ];
+    expect(inFile.channels).toBe(1);
+    expect(everything(inColour(inFile))).toEqual(everything(inColour(inMemory)));
+    // A picture that changed is decoded again.
+    decoded = 0;
+    fs.writeFileSync(path.join(folder, 'a/1.png'), await picture('#00ff00', 30, 40));
+    await loadImages(folder, 'train', { ...options, memory: 0 });
+    expect(decoded).toBe(17);
+    delete process.env.XDG_CACHE_HOME;
   });
 
   test('what cannot be read is named and counted, and left out only on request', async () => {

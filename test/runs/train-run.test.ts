@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { slice } from '../../src/data/index';
-import { alexnet, type LayerSpec } from '../../src/model/index';
+import { alexnet, type BatchNorm, type LayerSpec, NETWORKS } from '../../src/model/index';
 import {
   checkMemory,
   compareRuns,
@@ -49,8 +49,12 @@ const base: RunOptions = {
 class Killed extends Error {}
 
 /** Trains a new model in `folder`, and is killed after `steps` steps. Then it returns undefined. */
-async function session(folder: string, options: RunOptions, steps = Number.POSITIVE_INFINITY) {
-  const model = build();
+async function session(
+  folder: string,
+  options: RunOptions,
+  steps = Number.POSITIVE_INFINITY,
+  model = build(),
+) {
   let left = steps;
   const onProgress: RunOptions['onProgress'] = ({ label }) => {
     if (label.startsWith('Epoch') && left-- === 0) throw new Killed();
@@ -70,6 +74,18 @@ async function session(folder: string, options: RunOptions, steps = Number.POSIT
 const timeless = ({ epochs, steps }: Pick<History, 'epochs' | 'steps'>) => ({
   epochs: epochs.map(({ seconds, imagesPerSecond, ...rest }) => rest),
   steps,
+});
+
+test('a residual network resumes exactly too, with the averages and counters of batch normalisation', async () => {
+  const options = { ...base, precision: 'bfloat16', epochs: 1, checkpointSteps: 1 } as const;
+  const residual = () => alexnet(NETWORKS.resnet8);
+  const whole = (await session(newFolder(), options, undefined, residual()))!;
+  const folder = newFolder();
+  await session(folder, options, 2, residual());
+  expect((await session(folder, options, undefined, residual()))!.hash).toBe(whole.hash);
+  const loaded = await loadModel(folder);
+  expect((loaded.getLayer('bn1') as BatchNorm).calls).toBe(6);
+  loaded.dispose();
 });
 
 describe.each<Precision>(['float32', 'bfloat16', 'float16'])('%s', (precision) => {
