@@ -66,7 +66,8 @@ function readElements(bytes: Uint8Array, name: string, sizes: number[]): Uint8Ar
       `${name}: ${what}: ${bytes.length} bytes, want ${want} for ${sizes.join('×')}`,
     );
   }
-  return bytes.subarray(header);
+  // Not a Buffer, whose `slice` does not copy.
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + header, want - header);
 }
 
 function meaning(magic: number): string {

@@ -24,6 +24,19 @@ const labels = idxLabels([1, 2, 3]);
 const gz = (file: Buffer) => zlib.gzipSync(file);
 
 describe('IDX files', () => {
+  test('mixing the images keeps each one with its label', async () => {
+    const all = Array.from({ length: 300 }, (_, i) => (7 * i) % 10);
+    const folder = folderOf(temporary, 'mixed', {
+      'train-images-idx3-ubyte': idxImages(300, 2, 2, (pixel) => 20 * all[Math.floor(pixel / 4)]),
+      'train-labels-idx1-ubyte': idxLabels(all),
+    });
+    const set = await loadImages(folder, 'train');
+    expect(Array.from(set.labels, (label) => 20 * label)).toEqual(
+      Array.from({ length: 300 }, (_, i) => set.pixels[4 * i]),
+    );
+    expect([...set.labels.subarray(0, 20)]).not.toEqual(all.slice(0, 20));
+  });
+
   test.each<[string, Record<string, Buffer>, string]>([
     ['as they are', { 't10k-images-idx3-ubyte': images, 't10k-labels-idx1-ubyte': labels }, ''],
     [
