@@ -21,11 +21,12 @@ const NAME = /^(?:(emnist-\w+)-)?(train|t10k|test)-(images|labels)[-.]idx[13][-.
 const DEPTH = 3;
 
 /** The classes of datasets in MNIST's format, by the name of their folder in torchvision's layout. */
+/** By the title in small letters, without dashes. */
 const CLASS_NAMES: Record<string, string[]> = {
-  FashionMNIST: 'T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot'.split(
+  fashionmnist: 'T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot'.split(
     ',',
   ),
-  KMNIST: 'o,ki,su,tsu,na,ha,ma,ya,re,wo'.split(','),
+  kmnist: 'o,ki,su,tsu,na,ha,ma,ya,re,wo'.split(','),
 };
 
 /** The files of one split. */
@@ -146,7 +147,8 @@ export function readIdx(
 
 /** The label of the first class, and the names of all. */
 function classesOf(title: string, mapping?: string): { first: number; names: readonly string[] } {
-  if (!title.startsWith('emnist')) return { first: 0, names: CLASS_NAMES[title] ?? DIGITS };
+  const plain = title.toLowerCase().replace(/[-_ ]/g, '');
+  if (!title.startsWith('emnist')) return { first: 0, names: CLASS_NAMES[plain] ?? DIGITS };
   if (!mapping) {
     throw new InputError(
       `${title}: no ${title}-mapping.txt beside the images, which says what each label means`,
