@@ -1,6 +1,6 @@
 /**
  * npm run bench:fine-tune: what a network that has learned other classes is worth. The small network learns the digits
- * 0 to 4, then 5 to 9 from a few images of each: from the start, fine-tuned, and with frozen features.
+ * 0 to 4, then 5 to 9 from a few images of each: from scratch, fine-tuned, and with frozen features.
  */
 import { countLabels, gatherPixels, type ImageSet, loadDataset } from '../src/data/index';
 import { evaluate } from '../src/evaluate/index';
@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   const learned = base.getWeights().map((weight) => weight.clone());
   const test = only(loadDataset('test'), TARGET);
   const all = only(loadDataset('train'), TARGET);
-  const rows = [['Images of each', 'Seed', 'From the start', 'Fine-tuned', 'Features frozen']];
+  const rows = [['Images of each', 'Seed', 'From scratch', 'Fine-tuned', 'Features frozen']];
   for (const [count, epochs] of RUNS) {
     for (const seed of SEEDS) {
       const few = only(all, TARGET, count * seed, count * (seed + 1));

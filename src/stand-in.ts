@@ -5,7 +5,7 @@ const STAND_INS: [pattern: RegExp, what: string][] = [
   [/^$/, 'empty'],
   [
     /^\s*(<!doctype html|<html|<head)/i,
-    'an HTML page (a login or error page?): download the file itself',
+    'an HTML page, perhaps a login or error page: download the file itself',
   ],
   [/^version https:\/\/git-lfs/, 'a Git LFS pointer, not the file: run git lfs pull'],
 ];

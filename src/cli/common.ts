@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Check, number, positiveInteger, positiveNumber } from '../checks';
 import { type ImageSet, inColour, loadDataset, type Split, slice } from '../data/index';
@@ -23,9 +24,11 @@ export function command(name: string, description: string): Command {
 /** Parses the arguments and runs the command. */
 export async function run(program: Command): Promise<void> {
   // A reader such as `head` may close the pipe. The command goes on: a training must not be lost.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+      if (code !== 'EPIPE') fs.writeSync(2, `error: cannot write: ${message}\n`);
+    });
+  }
   try {
     await program.parseAsync();
   } catch (error) {
@@ -95,15 +98,19 @@ export function weightsOptions(program: Command): Command {
   return program
     .option(
       '--input-size <n>',
-      'for weights of others: height and width of their images',
+      'for weights trained elsewhere: height and width of the input, in pixels',
       numberOf(positiveInteger),
     )
     .option(
       '--mean <list>',
-      'for weights of others: what Normalize subtracted, such as 0.1307 or 0.485,0.456,0.406',
+      'for weights trained elsewhere: the mean passed to Normalize, such as 0.1307 or 0.485,0.456,0.406',
       numbersOf(number),
     )
-    .option('--std <list>', 'and what it divided by', numbersOf(positiveNumber))
+    .option(
+      '--std <list>',
+      'the standard deviation passed to Normalize, such as 0.3081 or 0.229,0.224,0.225',
+      numbersOf(positiveNumber),
+    )
     .option('--key <name>', 'the entry of a checkpoint that holds the weights, if several fit');
 }
 
@@ -131,7 +138,7 @@ export function inputText(model: tf.LayersModel): string {
 export function inColoursOf(model: tf.LayersModel, set: ImageSet): ImageSet {
   if (model.inputs[0].shape[3] !== 3 || set.channels !== 1) return set;
   process.stderr.write(
-    `note: the model wants colour: the grey of ${set.name} is used as red, green and blue\n`,
+    `note: the model takes colour images, so the grey values of ${set.name} are used for red, green and blue\n`,
   );
   return inColour(set);
 }

@@ -73,20 +73,18 @@ async function exportCommand(args: ExportArguments): Promise<void> {
 }
 
 const FROM_PTH = 'Export a .pth, load it in PyTorch';
+const TO_KERAS =
+  'Export a folder for tfjs, then: tensorflowjs_converter --input_format=tfjs_layers_model --output_format';
 /** How to get other formats. */
 const ELSEWHERE: Record<string, string> = {
   '.onnx': `${FROM_PTH}, and call torch.onnx.export`,
   '.npz': `${FROM_PTH}, and call numpy.savez on its state_dict()`,
-  '.ckpt': 'A .pth has the same content: export that and rename it',
+  '.ckpt': `${FROM_PTH}, and call torch.save({'state_dict': weights}, path)`,
   '.bin': 'A .pth has the same content: export that and rename it',
-  '.h5':
-    'Export a folder for tfjs, then: tensorflowjs_converter --input_format=tfjs_layers_model --output_format=keras',
-  '.keras':
-    'Export a folder for tfjs, then: tensorflowjs_converter --input_format=tfjs_layers_model --output_format=keras',
-  '.tflite':
-    'Export a folder for tfjs, convert it to Keras with tensorflowjs_converter, then to TensorFlow Lite',
-  '.pb':
-    'Export a folder for tfjs, then: tensorflowjs_converter --input_format=tfjs_layers_model --output_format=keras_saved_model',
+  '.h5': `${TO_KERAS}=keras FOLDER/model.json MODEL.h5`,
+  '.keras': `${TO_KERAS}=keras FOLDER/model.json MODEL.h5, and in Keras load_model('MODEL.h5').save('MODEL.keras')`,
+  '.tflite': `${TO_KERAS}=keras FOLDER/model.json MODEL.h5, and convert that to TensorFlow Lite`,
+  '.pb': `${TO_KERAS}=keras_saved_model FOLDER/model.json SAVED_MODEL`,
   '.zip': 'Export a folder for tfjs and zip it',
 };
 
@@ -97,7 +95,7 @@ function formatOf(target: string): 'pth' | 'safetensors' | 'tfjs' {
   const how = ELSEWHERE[extension];
   if (how) {
     throw new InputError(
-      `--to ${target}: ${extension} cannot be written here, only .pth, .safetensors and a folder for tfjs. ${how}`,
+      `--to ${target}: cannot write ${extension}, only .pth, .safetensors and a folder for tfjs. ${how}`,
     );
   }
   return 'tfjs';

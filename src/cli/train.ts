@@ -93,7 +93,7 @@ program
 
 async function trainCommand(args: TrainArguments, program: Command): Promise<void> {
   if (args.listNetworks) return listNetworks();
-  if (args.change.length > 0 && !args.resume) throw new InputError('--change goes with --resume');
+  if (args.change.length > 0 && !args.resume) throw new InputError('--change needs --resume');
   const settings = settingsFrom(program, args.resume ? args.run : undefined);
   const { epochs } = settings;
   const images = await imagesOf('train', settings.dataFolder, args.skipBad);
@@ -160,19 +160,21 @@ function settingsFrom(program: Command, resumed?: string): Given {
     return [name, isGiven ? program.getOptionValue(key) : unfinished[name as SettingName]];
   });
   const given = Object.fromEntries(values) as Given;
-  if (unfinished) return given;
-  const isDefault = (name: string) => program.getOptionValueSource(name) === 'default';
-  if (given.from && !isDefault('network')) {
-    throw new InputError('--network: the network is that of --from');
-  }
-  if (given.freeze && !given.from) throw new InputError('--freeze goes with --from');
-  if (given.from) given.network = undefined;
-  if (isDefault('inputSize')) {
-    given.inputSize = given.from ? undefined : NETWORKS[given.network ?? 'alexnet'].inputSize;
-  }
   for (const name of ['from', 'dataFolder'] as const) {
     const place = given[name];
     if (place) given[name] = path.resolve(place); // a resumed run may start elsewhere
+  }
+  if (unfinished) return given;
+  const isDefault = (name: string) => program.getOptionValueSource(name) === 'default';
+  if (given.from && !isDefault('network')) {
+    throw new InputError(
+      '--network cannot be used with --from: the network is the one in that model',
+    );
+  }
+  if (given.freeze && !given.from) throw new InputError('--freeze needs --from');
+  if (given.from) given.network = undefined;
+  if (isDefault('inputSize')) {
+    given.inputSize = given.from ? undefined : NETWORKS[given.network ?? 'alexnet'].inputSize;
   }
   return given;
 }

@@ -74,6 +74,7 @@ export function slice(set: ImageSet, start: number, end: number): ImageSet {
   return {
     ...set,
     pixels: set.pixels.subarray(start * size, end * size),
+    features: set.features?.subarray(start * size, end * size),
     readImage: readImage && ((index, into) => readImage(start + index, into)),
     labels: set.labels.subarray(start, end),
     length: end - start,

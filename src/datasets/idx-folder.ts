@@ -21,7 +21,6 @@ const NAME = /^(?:(emnist-\w+)-)?(train|t10k|test)-(images|labels)[-.]idx[13][-.
 const DEPTH = 3;
 
 /** The classes of datasets in MNIST's format, by the name of their folder in torchvision's layout. */
-/** By the title in small letters, without dashes. */
 const CLASS_NAMES: Record<string, string[]> = {
   fashionmnist: 'T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot'.split(
     ',',

@@ -120,7 +120,8 @@ function reader(file: string, kept: number[], area: number, isGrey: boolean) {
   const descriptor = fs.openSync(file, 'r');
   const colour = new Uint8Array(area);
   return (index: number, into: Uint8Array) => {
-    fs.readSync(descriptor, isGrey ? colour : into, 0, area, kept[index] * area);
+    const read = fs.readSync(descriptor, isGrey ? colour : into, 0, area, kept[index] * area);
+    if (read !== area) throw new InputError(`${file}: damaged. Delete it and start again`);
     if (isGrey) into.set(inOneChannel(colour, true));
   };
 }

@@ -31,5 +31,11 @@ export function shareOf(labels: ArrayLike<number>, classes: number, split: Split
 export function pick(set: ImageSet, indices: number[]): ImageSet {
   const labels = set.labels.slice(0, indices.length);
   for (const [i, index] of indices.entries()) labels[i] = set.labels[index];
-  return { ...set, pixels: gatherPixels(set, indices), labels, length: indices.length };
+  return {
+    ...set,
+    pixels: gatherPixels(set, indices),
+    labels,
+    length: indices.length,
+    readImage: undefined,
+  };
 }

@@ -8,6 +8,9 @@ import { InputError, messageOf } from '../errors';
 import { hashOf, makeFolder, readJson, writeJson } from '../files';
 import type { ProgressListener } from '../progress';
 
+/** Changes with how pictures are decoded. */
+const VERSION = 1;
+
 interface Decoded {
   /** The pictures that cannot be read, by their number. */
   bad: { index: number; why: string }[];
@@ -42,11 +45,14 @@ export async function decodeToFile(
     const { size: bytes, mtimeMs } = fs.statSync(file);
     return [path.resolve(file), bytes, mtimeMs];
   });
-  const name = hashOf('sha256', Buffer.from(JSON.stringify([side, states]))).slice(0, 32);
+  const name = hashOf('sha256', Buffer.from(JSON.stringify([VERSION, side, states]))).slice(0, 32);
   const cache = process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache');
   const folder = path.join(cache, 'alexnet-mnist-typescript');
   const [file, notes] = ['bin', 'json'].map((type) => path.join(folder, `${name}.${type}`));
-  if (fs.existsSync(notes) && fs.existsSync(file)) return { file, ...readJson(notes, DECODED) };
+  const stored = fs.statSync(file, { throwIfNoEntry: false })?.size;
+  if (stored === files.length * area && fs.existsSync(notes)) {
+    return { file, ...readJson(notes, DECODED) };
+  }
   makeFolder(folder);
   const partial = `${file}.${process.pid}.tmp`;
   try {
@@ -56,8 +62,10 @@ export async function decodeToFile(
         fs.writeSync(descriptor, picture, 0, area, index * area);
       fs.ftruncateSync(descriptor, files.length * area);
       const decoded = await decode(files, side, put, onProgress);
+      fs.fsyncSync(descriptor);
       fs.renameSync(partial, file);
-      writeJson(notes, decoded); // last: without it, the file is not used
+      // Last: without it, the file is not used again. What was bad may be mended.
+      if (decoded.bad.length === 0) writeJson(notes, decoded);
       return { file, ...decoded };
     } finally {
       fs.closeSync(descriptor);

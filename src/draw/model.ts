@@ -28,6 +28,8 @@ export async function exportModel(
     if (!readsDigits(model)) {
       throw new InputError(`${place}: not a network for digits, which the page is for`);
     }
+    const own = model.layers.find((layer) => layer.getClassName() === 'LocalResponseNorm');
+    if (own) throw new InputError(`${place}: has ${own.name}, a layer that browsers lack`);
     await saveModel(model, target, { quantised: true });
   } finally {
     model.dispose();
@@ -52,10 +54,10 @@ export function holdsModel(folder: string): boolean {
 }
 
 /** A hash of the place, of the size and time of its files, and of what was said about them. */
-function keyOf(place: string, { inputSize, mean, std }: LoadModelOptions): string {
+function keyOf(place: string, { inputSize, mean, std, key: entry }: LoadModelOptions): string {
   const stats = filesOf(place).map((file) => ({ file, ...fs.statSync(file) }));
   const states = stats.map(({ file, size, mtimeMs }) => [file, size, mtimeMs]);
-  const key = [path.resolve(place), states, inputSize, mean, std];
+  const key = [path.resolve(place), states, inputSize, mean, std, entry];
   return hashOf('sha256', Buffer.from(JSON.stringify(key)));
 }
 

@@ -11,7 +11,7 @@ export type Points = [x: number, y: number][];
  * What the last layer gets, for each image of `set`: float32 [images, features]. The caller disposes it.
  */
 export function features(model: tf.LayersModel, set: ImageSet): tf.Tensor2D {
-  const output = model.layers[model.layers.length - 1].input as tf.SymbolicTensor;
+  const output = model.layers[model.layers.length - 1].getInputAt(0) as tf.SymbolicTensor;
   const inside = tf.model({ inputs: model.inputs, outputs: output });
   return tf.tidy(() => {
     const parts = epochBatches(set.length, 128).map((indices) =>

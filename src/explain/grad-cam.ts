@@ -39,9 +39,12 @@ export function gradCam(
   const convolutions = layers.filter(
     (each) => each.getClassName() === 'Conv2D' && (layer ?? each.name) === each.name,
   );
-  const convolution = convolutions.at(-1);
+  const convolution =
+    convolutions.filter((each) => !isShortcut(each)).at(-1) ?? convolutions.at(-1);
   if (!convolution)
     throw new InputError(`the model has no convolution${layer ? ` '${layer}'` : ''}`);
+  if (model.inputs[0].shape[3] !== 1)
+    throw new InputError('explains networks for grey images only');
   let explained = label;
   const map = tf.tidy(() => {
     const input = toInput(image.pixels, image, inputSizeOf(model), normalisationOf(model));
@@ -61,4 +64,9 @@ export function gradCam(
   const values = map.dataSync<'float32'>();
   map.dispose();
   return { label: explained!, values, height, width };
+}
+
+/** A 1×1 convolution beside a residual block sees no neighbourhood. */
+function isShortcut(layer: tf.layers.Layer): boolean {
+  return layer.getWeights()[0].shape[0] === 1;
 }

@@ -54,6 +54,7 @@ export interface FeatureMaps {
  * largest values, strongest first. Throws InputError if the model has no convolution.
  */
 export function featureMaps(model: tf.LayersModel, image: GreyImage, count = 12): FeatureMaps[] {
+  if (model.inputs[0].shape[3] !== 1) throw new InputError('shows networks for grey images only');
   const layers = convolutions(model);
   if (layers.length === 0) throw new InputError('the model has no convolution');
   const outputs = layers.map((layer) => layer.output as tf.SymbolicTensor);

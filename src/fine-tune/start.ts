@@ -29,7 +29,7 @@ export function withClasses(
   }
   const { mean, std } = infoOf(model);
   const layer = tf.layers.dense({ name: last.name, units: classNames.length });
-  const outputs = layer.apply(last.input) as tf.SymbolicTensor;
+  const outputs = layer.apply(last.getInputAt(0)) as tf.SymbolicTensor;
   const result = tf.model({ inputs: model.inputs, outputs, name: model.name });
   initialiseLayer(layer, initialisation, seed, model.layers.length);
   last.dispose();

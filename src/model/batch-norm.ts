@@ -1,7 +1,18 @@
+import { InputError } from '../errors';
 import { normaliseBatch, tf } from '../tf/index';
 
-const EPSILON = 1e-5;
-const MOMENTUM = 0.1;
+/** PyTorch's defaults, with tfjs's meaning of momentum: 1 minus PyTorch's. */
+const [EPSILON, MOMENTUM] = [1e-5, 0.9];
+
+interface BatchNormConfig {
+  name?: string;
+  calls?: number;
+  epsilon?: number;
+  momentum?: number;
+  axis?: number;
+  center?: boolean;
+  scale?: boolean;
+}
 
 /**
  * Batch normalisation as PyTorch's BatchNorm2d: in training, each channel of a batch gets mean 0 and variance 1, then
@@ -16,9 +27,21 @@ export class BatchNorm extends tf.layers.Layer {
   /** Batches seen in training: PyTorch's `num_batches_tracked`. */
   calls: number;
 
-  constructor(config: { name?: string; calls?: number } = {}) {
+  private readonly epsilon: number;
+  private readonly momentum: number;
+
+  constructor(config: BatchNormConfig = {}) {
     super(config as ConstructorParameters<typeof tf.layers.Layer>[0]);
-    this.calls = config.calls ?? 0;
+    const { calls = 0, epsilon = EPSILON, momentum = MOMENTUM, axis = -1 } = config;
+    const { center = true, scale = true } = config;
+    if ((axis !== -1 && axis !== 3) || !center || !scale) {
+      throw new InputError(
+        `${config.name}: batch normalisation over other axes, or without scale or center`,
+      );
+    }
+    this.calls = calls;
+    this.epsilon = epsilon;
+    this.momentum = momentum;
     this.supportsMasking = true;
   }
 
@@ -38,24 +61,25 @@ export class BatchNorm extends tf.layers.Layer {
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
     const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor4D;
+    const { epsilon, momentum } = this;
     const [, , runningMean, runningVariance] = this.weights;
     return tf.tidy(() => {
       const [gamma, beta, mean, variance] = this.weights.map((w) => w.read() as tf.Tensor1D);
       if (!kwargs.training || !this.trainable) {
-        return tf.batchNorm(x, mean, variance, beta, gamma, EPSILON);
+        return tf.batchNorm(x, mean, variance, beta, gamma, epsilon);
       }
       this.calls++;
-      return normaliseBatch(x, gamma, beta, EPSILON, (batch) => {
-        runningMean.write(mean.mul(1 - MOMENTUM).add(batch.mean.mul(MOMENTUM)));
-        runningVariance.write(variance.mul(1 - MOMENTUM).add(batch.variance.mul(MOMENTUM)));
+      return normaliseBatch(x, gamma, beta, epsilon, (batch) => {
+        runningMean.write(mean.mul(momentum).add(batch.mean.mul(1 - momentum)));
+        runningVariance.write(variance.mul(momentum).add(batch.variance.mul(1 - momentum)));
       });
     });
   }
 
   /** Besides ours, what tfjs's own layer needs. */
   override getConfig(): tf.serialization.ConfigDict {
-    const { calls } = this;
-    return { ...super.getConfig(), axis: -1, momentum: 1 - MOMENTUM, epsilon: EPSILON, calls };
+    const { calls, epsilon, momentum } = this;
+    return { ...super.getConfig(), axis: -1, momentum, epsilon, calls };
   }
 }
 

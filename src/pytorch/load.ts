@@ -16,6 +16,7 @@ import { tf } from '../tf/index';
 import { readArchive } from './archive';
 import {
   compareShapes,
+  hasLayersOf,
   inferDimensions,
   networkFor,
   type Parameter,
@@ -56,7 +57,7 @@ export async function loadStateDict(
     const { dicts, note } = await readDirectory(handle, file);
     const size = inputSize ?? note?.inputSize;
     const { dict, network, prefix } = choose(dicts, layers, key);
-    if (prefix) say?.(`${file}: the keys of all tensors begin with ${prefix}: ignored`);
+    if (prefix) say?.(`${file}: all keys begin with ${prefix}; this prefix is ignored`);
     const dimensions = inferDimensions(network, dict, size);
     const wanted = parameters(network.layers, dimensions);
     const problems = problemsOf(network, dict, size);
@@ -68,7 +69,7 @@ export async function loadStateDict(
     if (!note && !pretrained && !mean && !std) {
       say?.(
         `${file} does not say how its images were normalised. Assuming mean 0.5 and standard deviation 0.5, ` +
-          'as in the article. If they were others, pass --mean and --std',
+          'as in the article. If yours differ, pass --mean and --std (npm run export stores them in a file)',
       );
     }
     await fill(model, wanted, dict, handle, progress(file, wanted, onProgress)).catch((error) => {
@@ -84,6 +85,9 @@ export async function loadStateDict(
     await handle.close();
   }
 }
+
+/** More than anyone has. Each one is compared with each network. */
+const [MOST_DICTS, MOST_PREFIXES] = [1000, 4];
 
 interface Choice {
   dict: StateDict;
@@ -101,14 +105,22 @@ function choose(dicts: StateDict[], layers?: readonly LayerSpec[], name?: string
   const isNetwork = ({ tensors }: StateDict) =>
     [...tensors.keys()].some((key) => key.endsWith('weight'));
   const usual = dicts.some(isNetwork) ? dicts.filter(isNetwork) : dicts; // not an optimizer's state
+  if (dicts.length > MOST_DICTS)
+    throw new InputError(`${dicts.length} dicts of tensors, want at most ${MOST_DICTS}`);
   const named = name === undefined ? usual : dicts.filter((dict) => dict.name === name);
   const names = dicts.map((dict) => quoted(dict.name)).join(', ');
-  if (named.length === 0) throw new InputError(`has no dict of tensors ${name}, only ${names}`);
+  if (named.length === 0)
+    throw new InputError(`has no entry ${quoted(name ?? '')} with weights, only ${names}`);
   const given = layers && { layers, inputSize: 227, description: '' };
   const choices = named.flatMap((dict) =>
     sharedPrefixes(dict).map((prefix): Choice => {
       const stripped = prefix === '' ? dict : withoutPrefix(dict, prefix);
-      const network = networkFor((each) => isFor(each, stripped) && !problemsOf(each, stripped));
+      const network = networkFor(
+        (each) =>
+          hasLayersOf(each.layers, stripped) &&
+          isFor(each, stripped) &&
+          !problemsOf(each, stripped),
+      );
       return { dict: stripped, network: given ?? network, prefix };
     }),
   );
@@ -121,7 +133,9 @@ function choose(dicts: StateDict[], layers?: readonly LayerSpec[], name?: string
   });
   if (fitting.length > 1) {
     const which = fitting.map(({ dict }) => dict.name).join(', ');
-    throw new InputError(`holds several networks: ${which}. Choose one with --key`);
+    throw new InputError(
+      `holds several networks: ${which}. Choose one with --key (npm run export makes a file of it)`,
+    );
   }
   const [largest] = choices.sort((a, b) => b.dict.tensors.size - a.dict.tensors.size);
   return fitting[0] ?? largest;
@@ -130,11 +144,13 @@ function choose(dicts: StateDict[], layers?: readonly LayerSpec[], name?: string
 /** The beginnings that all keys share, each up to a full stop, and the empty one: `module.`, `module._orig_mod.` */
 function sharedPrefixes({ tensors }: StateDict): string[] {
   const keys = [...tensors.keys()];
+  if (keys.length === 0) throw new InputError('holds no tensors');
   const prefixes = [''];
   for (;;) {
     const end = keys[0].indexOf('.', prefixes[prefixes.length - 1].length);
     const prefix = keys[0].slice(0, end + 1);
-    if (end < 0 || !keys.every((key) => key.startsWith(prefix))) return prefixes;
+    if (end < 0 || prefixes.length > MOST_PREFIXES || !keys.every((key) => key.startsWith(prefix)))
+      return prefixes;
     prefixes.push(prefix);
   }
 }
@@ -185,7 +201,7 @@ const FOREIGN: [isIt: (start: Buffer, file: string) => boolean, what: string][] 
   ],
   [
     (_, file) => /(^|[/\\])(model\.json|.*\.bin)$/i.test(file),
-    'a part of a tfjs model: pass the folder that contains model.json',
+    'part of a tfjs model: pass the folder that contains model.json',
   ],
 ];
 
@@ -193,9 +209,12 @@ const FOREIGN: [isIt: (start: Buffer, file: string) => boolean, what: string][] 
 async function readDirectory(handle: FileHandle, file: string): Promise<WeightsFile> {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(100), { position: 0 });
   const start = buffer.subarray(0, bytesRead);
-  const foreign = standIn(start) ?? FOREIGN.find(([isIt]) => isIt(start, file))?.[1];
-  if (foreign) throw new InputError(foreign);
-  if (start.toString('latin1', 0, 2) === 'PK') return readArchive(handle);
+  const instead = standIn(start);
+  if (instead) throw new InputError(instead);
+  const isArchive = start.toString('latin1', 0, 2) === 'PK';
+  const foreign = FOREIGN.find(([isIt]) => isIt(start, file))?.[1];
+  if (foreign && !(isArchive && file.endsWith('.bin'))) throw new InputError(foreign);
+  if (isArchive) return readArchive(handle);
   if (start.subarray(0, LEGACY.length).equals(LEGACY)) {
     throw new InputError(
       "PyTorch's legacy format, not a zip archive. Save it again: torch.save(torch.load(path), path, _use_new_zipfile_serialization=True)",

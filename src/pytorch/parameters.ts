@@ -96,6 +96,18 @@ export function parameters(layers: readonly LayerSpec[], dimensions: Dimensions)
   });
 }
 
+/** Whether there is a weight for each layer that has one. Quick: it compares names only. */
+export function hasLayersOf(
+  layers: readonly LayerSpec[],
+  { tensors }: Pick<StateDict, 'tensors'>,
+): boolean {
+  const keys = moduleKeys(layers);
+  return layers.every(
+    ({ kind }, i) =>
+      !['conv', 'dense', 'batchNorm'].includes(kind) || tensors.has(`${keys[i]}.weight`),
+  );
+}
+
 const LARGEST_SIZE = 1024;
 
 /**

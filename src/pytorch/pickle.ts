@@ -55,6 +55,7 @@ const STORAGES = new Map<string, StoredType>([
 const WANTED = 'the weights: torch.save(model.state_dict(), path)';
 /** How deep in dicts of dicts weights are looked for. */
 const DEPTH = 4;
+const LONGEST_NAME = 200;
 
 /**
  * Finds the dicts of tensors in a pickle: the names of the entries that lead to each (`state_dict`, or nothing if the
@@ -110,6 +111,7 @@ function unpickle(bytes: Buffer): unknown {
   const line = (): string => {
     const length = bytes.indexOf('\n', position) - position;
     if (length < 0) throw damaged('a name without an end');
+    if (length > LONGEST_NAME) throw damaged('a name that is too long');
     return take(length + 1).toString('latin1', 0, length);
   };
   /** A little-endian integer; too large ones are not exact. */
@@ -148,14 +150,19 @@ function unpickle(bytes: Buffer): unknown {
     return value;
   };
   const text = (length: number) => push(take(length).toString('utf8'));
-  const make = ([type]: unknown[]) => push(new Unmade(describe(type)));
+  const make = ([type]: unknown[]) => push(new Unmade(nameOf(type)));
+  const globalOf = ([module, name]: unknown[]) => {
+    const isName = (value: unknown) => typeof value === 'string' && value.length <= LONGEST_NAME;
+    if (!isName(module) || !isName(name)) throw damaged('a name that is no text, or too long');
+    return new Global(`${module}.${name}`);
+  };
 
   // Lists and sets have no weights in them: their items do not matter.
   const instructions: Record<string, () => void> = {
     '\x80': () => checkProtocol(byte()), // PROTO
     '\x95': () => take(8), // FRAME
     c: () => push(new Global(`${line()}.${line()}`)), // GLOBAL
-    '\x93': () => push(new Global(popMany(2).map(describeName).join('.'))), // STACK_GLOBAL
+    '\x93': () => push(globalOf(popMany(2))), // STACK_GLOBAL
     Q: () => push(storageOf(pop())), // BINPERSID
     R: () => push(rebuild(popMany(2))), // REDUCE
     '\x81': () => make(popMany(2)), // NEWOBJ
@@ -221,7 +228,7 @@ function checkProtocol(version: number): void {
 
 /** The result of REDUCE. Python would call the function; only those of tensors and dicts have a meaning here. */
 function rebuild([callable, args]: unknown[]): unknown {
-  const name = callable instanceof Global ? callable.name : describe(callable);
+  const name = nameOf(callable);
   if (Array.isArray(args)) {
     if (name === ORDERED_DICT && args.length === 0) return new Map();
     if (name === REBUILD_PARAMETER && args[0] instanceof PickledTensor) return args[0];
@@ -263,8 +270,9 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.length <= 64 && value.every(isSize);
 }
 
-function describeName(value: unknown): string {
-  return typeof value === 'string' ? value : describe(value);
+/** What a function or class is called, or what else is in its place. */
+function nameOf(value: unknown): string {
+  return value instanceof Global || value instanceof Unmade ? value.name : describe(value);
 }
 
 function describe(value: unknown): string {

@@ -70,7 +70,9 @@ export function loadState(
 ): void {
   const { model, optimizer, scaler, history } = training;
   if (state.dataSha256 !== dataSha256) {
-    throw new InputError('the checkpoint was trained on other images or labels than these');
+    throw new InputError(
+      'the checkpoint was trained on other images, labels, normalisation or frozen features than these',
+    );
   }
   const found = new Map(arrays.map((array) => [array.name, array]));
   const weights = namedWeights(model);

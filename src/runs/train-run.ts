@@ -2,13 +2,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { objectOf, optional } from '../checks';
-import { epochBatches, gatherPixels, type ImageSet } from '../data/index';
+import { epochBatches, gatherPixels, HALF, type ImageSet, type Normalisation } from '../data/index';
 import { InputError } from '../errors';
 import { evaluate } from '../evaluate/index';
 import { hashOfParts, lockFolder, makeFolder, readJson, writeJson } from '../files';
 import { featuresOf, freezeFeatures, splitAtClassifier } from '../fine-tune/index';
 import { availableMemory } from '../memory';
-import { checkFits, describe, inputSizeOf } from '../model/index';
+import { checkFits, describe, inputSizeOf, normalisationOf } from '../model/index';
 import type { ProgressListener } from '../progress';
 import { withDefaults } from '../settings';
 import { saveModel } from '../storage/index';
@@ -155,9 +155,6 @@ export async function trainRun(
     replaceByNext(folder); // if a process was killed just then
     const place = placeToTrain(folder);
     makeFolder(place);
-    const dataSha256 = hashOfParts('sha256', bytesIn(set));
-    restore(training, place, settings, dataSha256, options);
-    writeJson(unfinishedFile(place), { settings });
     options.onStart?.();
     const prepared = async (images: ImageSet) => {
       const { precision } = settings;
@@ -167,6 +164,9 @@ export async function trainRun(
     };
     const trainSet = await prepared(set);
     const validationSet = validation && (await prepared(validation));
+    const dataSha256 = hashOfParts('sha256', bytesIn(trainSet, normalisationOf(model)));
+    restore(training, place, settings, dataSha256, options);
+    writeJson(unfinishedFile(place), { settings });
     const log = settings.tensorboard
       ? new TensorBoardLog(path.join(place, 'tensorboard'), training)
       : undefined;
@@ -223,19 +223,21 @@ export async function trainRun(
   } finally {
     training.optimizer.dispose();
     if (trained !== model) trained.dispose();
+    if (settings.freeze) for (const layer of model.layers) layer.trainable = true;
     unlock();
   }
 }
 
 /**
  * What is trained: the whole model; or with frozen features the classifier only, on features that are computed once,
- * unless augmentation or dropout vary them or memory is insufficient.
+ * unless augmentation or dropout vary them.
+ * Throws InputError if there is not enough memory for the features.
  */
 function partsOf(
   model: tf.LayersModel,
   { freeze, augment }: RunSettings,
   images: number,
-  { validation, say }: RunOptions,
+  { validation }: RunOptions,
 ): { trained: tf.LayersModel; features?: tf.LayersModel } {
   if (freeze === null) return { trained: model };
   freezeFeatures(model);
@@ -245,14 +247,20 @@ function partsOf(
   const size = features.outputs[0].shape.reduce<number>((a, b) => a * (b ?? 1), 4);
   const bytes = size * (images + (validation?.length ?? 0));
   if (bytes > availableMemory() / 2) {
-    say?.('Not enough memory to keep the features of all images: they are computed in each step');
-    return { trained: model };
+    const gb = (count: number) => (count / 1e9).toFixed(1);
+    throw new InputError(
+      `the frozen features of all images take ${gb(bytes)} GB, more than half of the ${gb(availableMemory())} GB that ` +
+        'are free: use fewer images, or --augment, which computes them in each step',
+    );
   }
   return { trained: classifier, features };
 }
 
-/** The pixels and labels of a set. */
-function* bytesIn(set: ImageSet): Iterable<Uint8Array> {
+/** What a network is trained on: pixels or features, labels, and the normalisation if it is not the usual one. */
+function* bytesIn(set: ImageSet, normalisation: Normalisation): Iterable<Uint8Array> {
+  if (set.features) yield bytesOf(set.features);
+  const how = JSON.stringify(normalisation);
+  if (how !== JSON.stringify(HALF)) yield Buffer.from(how);
   yield set.pixels;
   if (set.readImage) {
     for (const indices of epochBatches(set.length, 128)) yield gatherPixels(set, indices);
@@ -260,7 +268,7 @@ function* bytesIn(set: ImageSet): Iterable<Uint8Array> {
   yield bytesOf(set.labels);
 }
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array) =>
+const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array | Float32Array) =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Loads the last checkpoint of an unfinished run into `training`. Deletes the checkpoints of a run that is replaced. */

@@ -40,13 +40,13 @@ export async function loadModel(
 function checkOptions(model: tf.LayersModel, { inputSize, mean, std }: LoadModelOptions): void {
   const size = inputSizeOf(model);
   if (inputSize !== undefined && inputSize !== size) {
-    throw new InputError(`for ${size}×${size} pixels, not ${inputSize}×${inputSize}`);
+    throw new InputError(`the model takes ${size}×${size} pixels, not ${inputSize}×${inputSize}`);
   }
   const channels = model.inputs[0].shape[3] as number;
   for (const [name, values] of Object.entries({ mean, std })) {
     if (values && values.length > 1 && values.length !== channels) {
       throw new InputError(
-        `${values.length} numbers as ${name}, and the model has ${channels} channels`,
+        `${name} has ${values.length} numbers, want 1${channels > 1 ? ` or ${channels}` : ''}, one per channel`,
       );
     }
   }

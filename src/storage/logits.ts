@@ -11,11 +11,11 @@ export function withoutSoftmax(model: tf.LayersModel): tf.LayersModel {
   const kind = last.getClassName();
   let outputs: tf.SymbolicTensor;
   if (kind === 'Softmax' || (kind === 'Activation' && activation === 'softmax')) {
-    outputs = last.input as tf.SymbolicTensor;
+    outputs = last.getInputAt(0) as tf.SymbolicTensor;
   } else if (kind === 'Dense' && activation === 'softmax') {
     const { units, useBias } = last.getConfig() as { units: number; useBias: boolean };
     const dense = tf.layers.dense({ name: last.name, units, useBias });
-    outputs = dense.apply(last.input) as tf.SymbolicTensor;
+    outputs = dense.apply(last.getInputAt(0)) as tf.SymbolicTensor;
     dense.setWeights(last.getWeights());
     last.dispose();
   } else {

@@ -84,12 +84,12 @@ function checkFiles(directory: string): void {
   const { weightsManifest, format, modelTopology } = readJson(file, MODEL_JSON);
   if (format === 'graph-model') {
     throw new InputError(
-      `${file}: a graph model, whose layers are gone. Convert the original Keras model with --output_format=tfjs_layers_model`,
+      `${file}: a graph model, which no longer has layers. Convert the original Keras model with --output_format=tfjs_layers_model`,
     );
   }
   if (JSON.stringify(modelTopology).includes('"batch_shape"')) {
     throw new InputError(
-      `${file}: written by Keras 3, whose layers tfjs does not know. Set TF_USE_LEGACY_KERAS=1 (package tf-keras), save the model again and convert that`,
+      `${file}: written by Keras 3, which tfjs cannot read. Install tf-keras, set TF_USE_LEGACY_KERAS=1, then save the model again and convert it`,
     );
   }
   for (const { paths, weights } of weightsManifest) {

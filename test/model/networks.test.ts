@@ -114,7 +114,7 @@ test('a weights file of ours keeps names and normalisation; wrong numbers are re
     expect(said).toEqual([]);
     loaded.dispose();
     await expect(loadModel(file, { mean: [0, 0, 0] })).rejects.toThrow(
-      '3 numbers as mean, and the model has 1 channels',
+      'mean has 3 numbers, want 1, one per channel',
     );
   }
   model.dispose();

@@ -286,7 +286,7 @@ test.each<[string, Buffer | string, RegExp]>([
   [
     'login.png',
     '<!DOCTYPE html><title>Sign in</title>',
-    /an HTML page \(a login or error page\?\): download the file itself$/,
+    /an HTML page, perhaps a login or error page: download the file itself$/,
   ],
   [
     'lfs.png',

@@ -144,7 +144,7 @@ describe('reading', () => {
     };
     const first = await load('compiled.pth');
     expect(said).toEqual([
-      expect.stringMatching(/the keys of all tensors begin with module\._orig_mod\.: ignored/),
+      expect.stringMatching(/all keys begin with module\._orig_mod\.; this prefix is ignored/),
     ]);
     await expect(load('two.pth')).rejects.toThrow(
       'two.pth: holds several networks: model, ema. Choose one with --key',
@@ -153,7 +153,9 @@ describe('reading', () => {
       first,
       first + 1,
     ]);
-    await expect(load('two.pth', 'net')).rejects.toThrow('no dict of tensors net, only model, ema');
+    await expect(load('two.pth', 'net')).rejects.toThrow(
+      'no entry net with weights, only model, ema',
+    );
   });
 
   test('for a file of others, the assumed normalisation is said', async () => {

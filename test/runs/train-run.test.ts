@@ -312,7 +312,7 @@ test('other images or another network are refused, and the model is not changed'
   const model = build();
   const hash = weightsSha256(model);
   await expect(trainRun(folder, model, barSet(60, 10, 3), base)).rejects.toThrow(
-    'trained on other images or labels',
+    'trained on other images, labels',
   );
   expect(weightsSha256(model)).toBe(hash);
   const other = alexnet({ inputSize: 28, layers: layers.filter(({ kind }) => kind !== 'maxPool') });

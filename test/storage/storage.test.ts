@@ -91,7 +91,7 @@ test.each([
   ['model.keras', 'a Keras model. Convert it'],
   ['model.onnx', 'an ONNX model. Convert it in Python'],
   ['model.tflite', 'a TensorFlow Lite model'],
-  ['weights.bin', 'a part of a tfjs model: pass the folder'],
+  ['weights.bin', 'part of a tfjs model: pass the folder'],
 ])('%s is named, with what to do', async (name, message) => {
   const file = path.join(temporary, name);
   fs.writeFileSync(file, 'something');
@@ -117,7 +117,7 @@ test.each<[string, (folder: string) => void, RegExp]>([
   [
     'a graph model',
     (folder) => change(folder, '"layers-model"', '"graph-model"'),
-    /model.json: a graph model, whose layers are gone. Convert the original Keras model/,
+    /model.json: a graph model, which no longer has layers. Convert the original Keras model/,
   ],
   [
     'a model of Keras 3',

@@ -58,7 +58,7 @@ test('a network for pictures of your own: trained, evaluated, asked, exported, f
   const { stdout, stderr, code } = await cli('train', ...from, ...settings);
   expect(code).toBe(0);
   expect(stdout).toContain(`${weights}: a new last layer for 2 classes`);
-  expect(stderr).toContain('the grey of greys train is used as red, green and blue');
+  expect(stderr).toContain('the grey values of greys train are used for red, green and blue');
   expect(JSON.parse(fs.readFileSync(path.join(tuned, 'config.json'), 'utf8'))).toMatchObject({
     ...{ from: weights, freeze: 'features', inputSize: 28, dataFolder: grey },
   });
