@@ -155,7 +155,6 @@ export async function trainRun(
     replaceByNext(folder); // if a process was killed just then
     const place = placeToTrain(folder);
     makeFolder(place);
-    options.onStart?.();
     const prepared = async (images: ImageSet) => {
       const { precision } = settings;
       return features
@@ -167,6 +166,7 @@ export async function trainRun(
     const dataSha256 = hashOfParts('sha256', bytesIn(trainSet, normalisationOf(model)));
     restore(training, place, settings, dataSha256, options);
     writeJson(unfinishedFile(place), { settings });
+    options.onStart?.();
     const log = settings.tensorboard
       ? new TensorBoardLog(path.join(place, 'tensorboard'), training)
       : undefined;

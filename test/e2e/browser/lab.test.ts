@@ -36,6 +36,7 @@ const changes: Record<string, (readonly [string, string])[]> = {
   '06-inside': [smallNetwork],
   '07-further': [
     ['slice(all, 0, 4000)', 'slice(all, 0, 640)'],
+    ['slice(images, 0, 2560)', 'images'],
     ['slice(all, 55_000, 57_000)', 'slice(all, 55_000, 55_200)'],
   ],
 };

@@ -77,7 +77,7 @@ test('--resume needs an unfinished run', async () => {
   );
   expectOneLineError(
     await cli('train', '--change', 'epochs', '--run', path.join(temporary, 'nothing')),
-    /--change goes with --resume/,
+    /--change needs --resume/,
   );
   expect(fs.existsSync(path.join(temporary, 'nothing'))).toBe(false);
 }, 120_000);
