@@ -3,6 +3,7 @@
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from alexnet import AlexNet
 
 # torchvision's wheel is compiled for another build of torch. It then misses these, which AlexNet does not use.
 for missing in ("nms", "qnms"):
@@ -98,6 +99,7 @@ class ResNet8(nn.Module):
 
 # The input's size and channels, and test images far from the points where rounding decides the gradient.
 OTHERS = {
+    "alexnet-small": (lambda: AlexNet(64, (16, 48, 96, 64, 64, 256)), 64, 1, DIGITS),
     "lenet5": (lenet5, 28, 1, DIGITS),
     "vgg6": (vgg6, 32, 1, DIGITS),
     "alexnet-2012": (alexnet_2012, 227, 1, DIGITS),

@@ -155,6 +155,7 @@ export async function trainRun(
     replaceByNext(folder); // if a process was killed just then
     const place = placeToTrain(folder);
     makeFolder(place);
+    const unfinished = runToContinue(place, settings, options); // before features, which take time
     const prepared = async (images: ImageSet) => {
       const { precision } = settings;
       return features
@@ -164,7 +165,8 @@ export async function trainRun(
     const trainSet = await prepared(set);
     const validationSet = validation && (await prepared(validation));
     const dataSha256 = hashOfParts('sha256', bytesIn(trainSet, normalisationOf(model)));
-    restore(training, place, settings, dataSha256, options);
+    if (unfinished) restore(training, place, dataSha256, options);
+    else removeCheckpoints(place); // of a run that is replaced
     writeJson(unfinishedFile(place), { settings });
     options.onStart?.();
     const log = settings.tensorboard
@@ -271,23 +273,27 @@ function* bytesIn(set: ImageSet, normalisation: Normalisation): Iterable<Uint8Ar
 const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array | Float32Array) =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
-/** Loads the last checkpoint of an unfinished run into `training`. Deletes the checkpoints of a run that is replaced. */
-function restore(
-  training: Training,
+/** The settings of the unfinished run in `folder`, if there is one to continue. Throws InputError if they differ. */
+function runToContinue(
   folder: string,
   settings: RunSettings,
-  dataSha256: string,
-  { resume, changes = [], say = () => {} }: RunOptions,
-): void {
+  { resume, changes = [] }: RunOptions,
+): RunSettings | undefined {
   const unfinished = resume === 'no' ? undefined : readUnfinished(folder);
   if (!unfinished && resume === 'yes') {
     throw new InputError(`${folder}: no unfinished run there: nothing to continue`);
   }
-  if (!unfinished) {
-    removeCheckpoints(folder);
-    return;
-  }
-  checkChanges(folder, unfinished, settings, changes);
+  if (unfinished) checkChanges(folder, unfinished, settings, changes);
+  return unfinished;
+}
+
+/** Loads the last checkpoint of an unfinished run into `training`. */
+function restore(
+  training: Training,
+  folder: string,
+  dataSha256: string,
+  { say = () => {} }: RunOptions,
+): void {
   const found = readCheckpoint(checkpointFolder(folder), trainState, (damage) =>
     say(`Not used: ${damage}`),
   );

@@ -40,7 +40,7 @@ test('every layer forward and every parameter backward', async () => {
 
 test('Grad-CAM and occlusion', () => expectWithin(() => [explanationSection(golden)], 3));
 
-test('the other networks', () => expectWithin(() => [othersSection(golden)], 4 * 2 + 5));
+test('the other networks', () => expectWithin(() => [othersSection(golden)], 5 * 2 + 5));
 
 test('both optimizers and a loss curve', () => expectWithin(() => [trainingSection(golden)], 3));
 
