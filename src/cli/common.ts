@@ -2,9 +2,9 @@ import fs from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Check, number, positiveInteger, positiveNumber } from '../checks';
 import { type ImageSet, inColour, loadDataset, type Split, slice } from '../data/index';
-import { loadImages } from '../datasets/index';
+import { absentClasses, loadImages } from '../datasets/index';
 import { InputError, messageOf } from '../errors';
-import { inputSizeOf, normalisationOf } from '../model/index';
+import { checkDimensions, inputSizeOf, normalisationOf } from '../model/index';
 import type { ProgressListener } from '../progress';
 import { interruption } from '../runs/index';
 import type { Setting } from '../settings';
@@ -115,9 +115,23 @@ export function weightsOptions(program: Command): Command {
 }
 
 /** Loads the model of `modelOptions`. Warnings go to standard error. */
-export function modelOf(args: ModelArguments): Promise<tf.LayersModel> {
+export function modelOf(
+  args: ModelArguments,
+  accept?: LoadModelOptions['accept'],
+): Promise<tf.LayersModel> {
   warnIfInterrupted(args.model);
-  return loadModel(args.model, loadOptions(args));
+  return loadModel(args.model, { ...loadOptions(args), accept });
+}
+
+/** Refuses a model for other images than those of `set`. Grey images can be made colour ones. */
+export function takes(set: ImageSet, { anyClasses = false } = {}): LoadModelOptions['accept'] {
+  return ({ channels, classes }) => {
+    const canConvert = set.channels === 1 && channels === 3;
+    checkDimensions(
+      { channels: canConvert ? undefined : channels, classes: anyClasses ? undefined : classes },
+      set,
+    );
+  };
 }
 
 export function loadOptions(args: Omit<ModelArguments, 'model'>): LoadModelOptions {
@@ -153,7 +167,7 @@ export function imagesOf(split: Split, place?: string | null, skipBad = false): 
   if (!place) return Promise.resolve(loadDataset(split));
   return loadImages(place, split, {
     skipBad,
-    say: (line) => process.stderr.write(`warning: ${line}\n`),
+    say: warn,
     onProgress: streamProgress(process.stderr),
   });
 }
@@ -164,13 +178,20 @@ export async function testImages(count?: number, place?: string): Promise<ImageS
   if (count !== undefined && count > all.length) {
     throw new InputError(`--images ${count}: there are only ${all.length}`);
   }
-  return count === undefined ? all : slice(all, 0, count);
+  const set = count === undefined ? all : slice(all, 0, count);
+  const absent = set.length >= 5 * set.classNames.length && absentClasses(set);
+  if (absent) warn(absent);
+  return set;
 }
 
 /** Warns if `place` is the folder of a run that was interrupted. */
 export function warnIfInterrupted(place: string): void {
   const warning = interruption(place);
-  if (warning) process.stderr.write(`warning: ${warning}\n`);
+  if (warning) warn(warning);
+}
+
+export function warn(line: string): void {
+  process.stderr.write(`warning: ${line}\n`);
 }
 
 export function printJson(value: unknown): void {

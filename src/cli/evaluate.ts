@@ -1,5 +1,6 @@
 import { positiveInteger } from '../checks';
 import { confidenceInterval, evaluate } from '../evaluate/index';
+import { classNamesOf } from '../model/index';
 import { RUN_SETTINGS } from '../runs/index';
 import type { Precision } from '../tf/index';
 import { percent } from '../viz/index';
@@ -16,7 +17,9 @@ import {
   progressUnless,
   resolvePrecision,
   run,
+  takes,
   testImages,
+  warn,
 } from './common';
 
 interface EvaluateArguments extends ModelArguments {
@@ -37,8 +40,15 @@ const program = modelOptions(command('evaluate', 'Evaluates a trained model on t
 
 async function evaluateCommand(args: EvaluateArguments): Promise<void> {
   const images = await testImages(args.images, args.data);
-  const model = await modelOf(args);
+  const model = await modelOf(args, takes(images));
   const set = inColoursOf(model, images);
+  const names = classNamesOf(model);
+  if (set.classNames.join() !== names.join()) {
+    warn(
+      `the model's classes are ${names.join(', ')}, those of ${set.name} are ${set.classNames.join(', ')}: ` +
+        'they are compared in this order',
+    );
+  }
   const result = await evaluate(model, set, {
     precision: resolvePrecision(args.precision),
     onProgress: progressUnless(args.json),

@@ -3,12 +3,14 @@ import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { positiveInteger, positiveNumber } from '../checks';
 import { type ImageSet, inColour, loadDataset, slice, splitValidation } from '../data/index';
+import { doubtsAbout } from '../datasets/index';
 import { InputError } from '../errors';
 import { withClasses } from '../fine-tune/index';
 import { alexnet, describe, layerTable, NETWORKS, type Network, totals } from '../model/index';
 import {
   CHANGEABLE,
   CHECKPOINT_MINUTES,
+  checkWeightsFit,
   RUN_SETTINGS,
   type RunSettings,
   readUnfinished,
@@ -31,6 +33,8 @@ import {
   precisionOption,
   resolvePrecision,
   run,
+  takes,
+  warn,
 } from './common';
 
 type Given = Omit<
@@ -97,8 +101,9 @@ async function trainCommand(args: TrainArguments, program: Command): Promise<voi
   const settings = settingsFrom(program, args.resume ? args.run : undefined);
   const { epochs } = settings;
   const images = await imagesOf('train', settings.dataFolder, args.skipBad);
-  const model = await modelFor(images, settings);
+  const model = await modelFor(images, settings, args.memoryCheck);
   const { train, validation } = splitImages(inColoursOf(model, images), settings);
+  for (const doubt of doubtsAbout(train, validation)) warn(doubt);
   const precision = resolvePrecision(settings.precision);
   const say = (line: string) => console.log(line);
   const count = (n: number) => n.toLocaleString('en-US');
@@ -131,17 +136,28 @@ async function trainCommand(args: TrainArguments, program: Command): Promise<voi
 }
 
 /** The network of `settings`: a new one, or that of --from with a last layer for the classes of `set`. */
-async function modelFor(set: ImageSet, settings: Given): Promise<tf.LayersModel> {
-  const { from, network = 'alexnet', inputSize, seed, initialisation } = settings;
+async function modelFor(
+  set: ImageSet,
+  settings: Given,
+  memoryCheck: boolean,
+): Promise<tf.LayersModel> {
+  const { from, network = 'alexnet', seed, initialisation } = settings;
   const { channels, classNames } = set;
   if (from) {
-    const loaded = await modelOf({ model: from, inputSize });
+    const loaded = await modelOf(
+      { model: from, inputSize: settings.inputSize },
+      takes(set, { anyClasses: true }),
+    );
     const model = withClasses(loaded, classNames, { initialisation, seed });
     if (model !== loaded) console.log(`${from}: a new last layer for ${classNames.length} classes`);
     return model;
   }
-  const { layers, pretrained } = NETWORKS[network] as Network;
+  const { layers, pretrained, inputSize: usual } = NETWORKS[network] as Network;
+  const { inputSize = usual } = settings;
   const classes = classNames.length;
+  if (memoryCheck) {
+    checkWeightsFit(totals(layerTable(layers, { inputSize, channels, classes })).parameters);
+  }
   const model = alexnet({ layers, inputSize, channels, classes, seed, initialisation });
   if (pretrained?.channels === channels)
     describe(model, { mean: pretrained.mean, std: pretrained.std });

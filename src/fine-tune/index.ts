@@ -1,3 +1,3 @@
 /** Fine-tuning: starts from the weights of a network that was trained on other images. */
 export { featuresOf, type Halves, splitAtClassifier } from './features';
-export { freezeFeatures, withClasses } from './start';
+export { freezeFeatures, unfreeze, withClasses } from './start';

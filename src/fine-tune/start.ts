@@ -43,3 +43,7 @@ export function freezeFeatures(model: tf.LayersModel): void {
   const classifier = classifierOf(model);
   for (const layer of model.layers) layer.trainable = classifier.has(layer);
 }
+
+export function unfreeze(model: tf.LayersModel): void {
+  for (const layer of model.layers) layer.trainable = true;
+}

@@ -22,6 +22,7 @@ export {
 } from './layers';
 export { ALEXNET, NETWORKS, type Network, type NetworkName, SMALL_ALEXNET } from './networks';
 export {
+  checkDimensions,
   checkFits,
   countingLayers,
   inputSizeOf,

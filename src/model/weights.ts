@@ -3,6 +3,7 @@ import { InputError } from '../errors';
 import type { tf } from '../tf/index';
 import { BatchNorm } from './batch-norm';
 import { Dropout } from './dropout';
+import type { Dimensions } from './layers';
 
 /** The tfjs variables behind a model's trainable weights, in the order of its layers. */
 export function trainableVariables(model: tf.LayersModel): tf.Variable[] {
@@ -31,17 +32,27 @@ export function inputSizeOf(model: tf.LayersModel): number {
 }
 
 /** Throws InputError unless `model` takes images like those of `set` and has one output for each class. */
-export function checkFits(model: tf.LayersModel, { name, channels, classNames }: ImageSet): void {
-  const kind = (count: number | null) => (count === 1 ? 'grey' : 'colour');
-  const wanted = model.inputs[0].shape[3];
-  const classes = model.outputs[0].shape[1];
-  if (wanted !== channels) {
+export function checkFits(model: tf.LayersModel, set: ImageSet): void {
+  const channels = model.inputs[0].shape[3] as number;
+  const classes = model.outputs[0].shape[1] as number;
+  checkDimensions({ channels, classes }, set);
+}
+
+/** The same from the model's dimensions alone, as far as they are known. */
+export function checkDimensions(
+  model: Partial<Pick<Dimensions, 'channels' | 'classes'>>,
+  { name, channels, classNames }: Pick<ImageSet, 'name' | 'channels' | 'classNames'>,
+): void {
+  const kind = (count: number) => (count === 1 ? 'grey' : 'colour');
+  if (model.channels !== undefined && model.channels !== channels) {
     throw new InputError(
-      `the model wants ${kind(wanted)} images, those of ${name} are ${kind(channels)}`,
+      `the model wants ${kind(model.channels)} images, those of ${name} are ${kind(channels)}`,
     );
   }
-  if (classes !== classNames.length) {
-    throw new InputError(`the model has ${classes} classes, ${name} has ${classNames.length}`);
+  if (model.classes !== undefined && model.classes !== classNames.length) {
+    throw new InputError(
+      `the model has ${model.classes} classes, ${name} has ${classNames.length}`,
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { InputError, messageOf } from '../errors';
 import {
   type BatchNorm,
+  type Dimensions,
   describe,
   type LayerSpec,
   type Network,
@@ -35,6 +36,8 @@ export interface LoadWeightsOptions {
   std?: number[];
   /** The entry with the weights, if the file has several: `state_dict`. */
   key?: string;
+  /** Called before the weights are read, with what is known about the model. May throw to refuse it. */
+  accept?: (model: Partial<Dimensions>) => void;
   /** Told what is assumed about the file. */
   say?: (line: string) => void;
   onProgress?: ProgressListener;
@@ -48,7 +51,7 @@ export interface LoadWeightsOptions {
  */
 export async function loadStateDict(
   file: string,
-  { layers, inputSize, mean, std, key, onProgress, say }: LoadWeightsOptions = {},
+  { layers, inputSize, mean, std, key, accept, onProgress, say }: LoadWeightsOptions = {},
 ): Promise<tf.LayersModel> {
   const handle = await open(file).catch((error) => {
     throw new InputError(`${file}: cannot be read: ${messageOf(error)}`);
@@ -62,6 +65,7 @@ export async function loadStateDict(
     const wanted = parameters(network.layers, dimensions);
     const problems = problemsOf(network, dict, size);
     if (problems) throw new InputError(`not the weights of this network: ${problems}`);
+    accept?.(dimensions);
     const model = zeroAlexnet({ ...dimensions, layers: network.layers });
     const { pretrained } = network;
     describe(model, pretrained ? { ...pretrained, classNames: pretrained.classNames() } : {});

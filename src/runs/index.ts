@@ -2,7 +2,7 @@
 export { readCheckpoint } from './checkpoint';
 export { compareRuns, differences, type RunSummary, summaryOf } from './compare';
 export { interruptible } from './interrupt';
-export { checkMemory, trainingMemory } from './memory';
+export { checkMemory, checkWeightsFit, trainingMemory } from './memory';
 export { bestEpoch, interruption, type Run, readRun } from './run';
 export { CHANGEABLE, RUN_SETTINGS, type RunSettings, type SettingName } from './settings';
 export { trainState, weightsSha256 } from './state';

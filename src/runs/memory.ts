@@ -25,6 +25,19 @@ export function trainingMemory(model: tf.LayersModel, batchSize: number): number
   );
 }
 
+/**
+ * Throws InputError if a network with so many weights cannot be trained in `available` bytes. Called before the
+ * network is built: the first dense layer of a large input alone can need more than there is.
+ */
+export function checkWeightsFit(parameters: number, available = availableMemory()): void {
+  const need = BASE_BYTES + 4 * (PER_WEIGHT + PER_LARGEST_WEIGHT) * parameters;
+  if (need <= available) return;
+  throw new InputError(
+    `${parameters.toLocaleString('en-US')} parameters need about ${gib(need)} GiB of memory in training, and ` +
+      `${gib(available)} are free: use a smaller input size`,
+  );
+}
+
 /** Throws InputError if `available` bytes are not enough. The message suggests a batch size that fits. */
 export function checkMemory(
   model: tf.LayersModel,
@@ -35,7 +48,6 @@ export function checkMemory(
   if (need <= available) return;
   const perImage = trainingMemory(model, 2) - trainingMemory(model, 1);
   const fits = Math.floor((available - trainingMemory(model, 0)) / perImage);
-  const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
   throw new InputError(
     `batch size ${batchSize} needs about ${gib(need)} GiB of memory, and ${gib(available)} are free: ` +
       (fits >= 1
@@ -43,6 +55,8 @@ export function checkMemory(
         : 'not even a single image would fit; use a smaller input size'),
   );
 }
+
+const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
 
 function product(shape: readonly (number | null)[]): number {
   return shape.reduce<number>((a, b) => a * (b ?? 1), 1);

@@ -6,7 +6,7 @@ import { epochBatches, gatherPixels, HALF, type ImageSet, type Normalisation } f
 import { InputError } from '../errors';
 import { evaluate } from '../evaluate/index';
 import { hashOfParts, lockFolder, makeFolder, readJson, writeJson } from '../files';
-import { featuresOf, freezeFeatures, splitAtClassifier } from '../fine-tune/index';
+import { featuresOf, freezeFeatures, splitAtClassifier, unfreeze } from '../fine-tune/index';
 import { availableMemory } from '../memory';
 import { checkFits, describe, inputSizeOf, normalisationOf } from '../model/index';
 import type { ProgressListener } from '../progress';
@@ -24,6 +24,7 @@ import {
 } from '../train/index';
 import { checkpointFiles, readCheckpoint, writeCheckpoint } from './checkpoint';
 import { interruptible } from './interrupt';
+import { lossOfGuessing, lossWarning } from './loss-warning';
 import { checkMemory } from './memory';
 import {
   bestEpoch,
@@ -145,13 +146,17 @@ export async function trainRun(
     throw new InputError('keep best and patience compare the validation loss: keep images for it');
   }
   describe(model, { classNames: [...set.classNames] });
-  const { trained, features } = partsOf(model, settings, set.length, options);
-  if (options.memoryCheck ?? true) checkMemory(trained, settings.batchSize);
-  if (resume === 'no') checkNewRun(folder);
-  else makeFolder(folder);
-  const unlock = lockFolder(folder, 'is training there now. Choose another folder, or wait');
-  const training = newTraining(trained, settings);
+  const cleanUps: (() => void)[] = [];
   try {
+    if (settings.freeze) cleanUps.push(() => unfreeze(model));
+    const { trained, features } = partsOf(model, settings, set.length, options);
+    if (trained !== model) cleanUps.push(() => trained.dispose());
+    if (options.memoryCheck ?? true) checkMemory(trained, Math.min(settings.batchSize, set.length));
+    if (resume === 'no') checkNewRun(folder);
+    else makeFolder(folder);
+    cleanUps.push(lockFolder(folder, 'is training there now. Choose another folder, or wait'));
+    const training = newTraining(trained, settings);
+    cleanUps.push(() => training.optimizer.dispose());
     replaceByNext(folder); // if a process was killed just then
     const place = placeToTrain(folder);
     makeFolder(place);
@@ -207,6 +212,8 @@ export async function trainRun(
             }
             await writeRun(place, model, settings, training.history);
             await options.onEpoch?.(record, training);
+            const warning = lossWarning(training.history, lossOfGuessing(set.labels));
+            if (warning) options.say?.(`warning: ${warning}`);
             const isOver = training.epoch > settings.epochs || stopEarly(training.history);
             if (!interrupted && !isOver) checkpoint('now');
           },
@@ -223,10 +230,7 @@ export async function trainRun(
   } catch (error) {
     throw error instanceof DivergedError ? withCheckpoint(error, placeToTrain(folder)) : error;
   } finally {
-    training.optimizer.dispose();
-    if (trained !== model) trained.dispose();
-    if (settings.freeze) for (const layer of model.layers) layer.trainable = true;
-    unlock();
+    for (const cleanUp of cleanUps.reverse()) cleanUp();
   }
 }
 

@@ -26,7 +26,7 @@ export async function loadModel(
     throw new InputError(`${place}: neither a folder nor a file`); // a pipe, for example, which could block forever
   }
   const isFolder = stat.isDirectory();
-  const model = isFolder ? await loadFolder(place) : await loadStateDict(place, options);
+  const model = isFolder ? await loadFolder(place, options) : await loadStateDict(place, options);
   try {
     checkOptions(model, options);
   } catch (error) {

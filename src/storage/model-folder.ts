@@ -4,7 +4,9 @@ import path from 'node:path';
 import { type Checked, listOf, objectOf, oneOf, optional, size, text } from '../checks';
 import { InputError, messageOf } from '../errors';
 import { readJson, replacePath } from '../files';
+import type { Dimensions } from '../model/index';
 import '../model/index'; // registers our `Dropout` with tfjs's loader
+import type { LoadWeightsOptions } from '../pytorch/index';
 import { standInOf } from '../stand-in';
 import { tf } from '../tf/index';
 import { withoutSoftmax } from './logits';
@@ -45,7 +47,10 @@ export async function saveModel(
 }
 
 /** Loads a folder that `saveModel` wrote, or a run folder that contains one as `model/`. */
-export async function loadFolder(folder: string): Promise<tf.LayersModel> {
+export async function loadFolder(
+  folder: string,
+  { accept }: Pick<LoadWeightsOptions, 'accept'> = {},
+): Promise<tf.LayersModel> {
   const directory = [folder, path.join(folder, 'model')].find((candidate) =>
     fs.existsSync(path.join(candidate, 'model.json')),
   );
@@ -57,7 +62,8 @@ export async function loadFolder(folder: string): Promise<tf.LayersModel> {
   if (!directory) {
     throw new InputError(`${folder}: not a model: it holds no model.json and no model/model.json`);
   }
-  checkFiles(directory);
+  const topology = checkFiles(directory);
+  accept?.(dimensionsIn(topology));
   let model: tf.LayersModel;
   try {
     model = await tf.loadLayersModel(`file://${path.join(directory, 'model.json')}`);
@@ -76,8 +82,19 @@ export async function loadFolder(folder: string): Promise<tf.LayersModel> {
   return withoutSoftmax(model);
 }
 
-/** Checks the sizes of the files: tfjs reports damage unclearly or not at all. */
-function checkFiles(directory: string): void {
+interface Topology {
+  layers?: { class_name?: string; config?: { batch_input_shape?: number[]; units?: number } }[];
+}
+
+/** What the topology says of the first and the last layer, without reading weights. */
+function dimensionsIn({ layers = [] }: Topology): Partial<Dimensions> {
+  const channels = layers[0]?.config?.batch_input_shape?.[3];
+  const last = layers.at(-1);
+  return { channels, classes: last?.class_name === 'Dense' ? last.config?.units : undefined };
+}
+
+/** Checks the sizes of the files: tfjs reports damage unclearly or not at all. Returns the model's topology. */
+function checkFiles(directory: string): Topology {
   const file = path.join(directory, 'model.json');
   const instead = standInOf(file);
   if (instead) throw new InputError(`${file}: ${instead}`);
@@ -102,6 +119,10 @@ function checkFiles(directory: string): void {
       throw new InputError(`${directory}: damaged: ${paths} has ${found} bytes, want ${want}`);
     }
   }
+  const { model_config: model = modelTopology } = modelTopology as {
+    model_config?: { config?: Topology };
+  };
+  return (model as { config?: Topology }).config ?? {};
 }
 
 function storedBytes({ shape, dtype, quantization }: Checked<typeof WEIGHT>): number {

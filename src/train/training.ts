@@ -44,7 +44,7 @@ export interface EpochSums {
   seconds: number;
 }
 
-/** The loss is infinite or NaN. The weights are those before the step. */
+/** The loss is infinite or NaN. The step did not update the weights. */
 export class DivergedError extends InputError {
   override name = 'DivergedError';
 }

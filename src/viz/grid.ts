@@ -52,14 +52,28 @@ export async function imageGrid(
   return drawGrid(inRows(cells, columns), size);
 }
 
-/** Draws the steps from `digitSteps` or `readDigit`, one row for each picture. Returns a PNG. */
-export async function stepsGrid(rows: DigitStep[][], size = 160): Promise<Buffer> {
+/** A sheet with more images than this shows them smaller, and without captions. */
+const MOST_LARGE = 400;
+
+/**
+ * Draws the steps from `digitSteps` or `readDigit`, each picture's next to each other. If there are many pictures, several
+ * share a row. Returns a PNG.
+ */
+export async function stepsGrid(pictures: DigitStep[][], size = 160): Promise<Buffer> {
+  const count = pictures.flat().length;
+  const isLarge = count <= MOST_LARGE;
   const caption = ({ name, width, height }: DigitStep) =>
-    `${name}, ${width}×${height}`.replaceAll('×', 'x'); // the font has no ×
-  const cells = rows.map((row) =>
-    row.map((step): Cell => ({ ...step, caption: caption(step), frame: CARD })),
-  );
-  return drawGrid(cells, size);
+    isLarge ? `${name}, ${width}x${height}` : undefined; // the font has no ×
+  const columns = Math.ceil(Math.sqrt(count));
+  const rows: Cell[][] = [];
+  for (const steps of pictures) {
+    const cells = steps.map((step): Cell => ({ ...step, caption: caption(step), frame: CARD }));
+    const row = rows.at(-1);
+    if (row && row.length + cells.length <= columns) row.push(...cells);
+    else rows.push(cells);
+  }
+  const side = isLarge ? size : Math.max(28, Math.round(size * Math.sqrt(MOST_LARGE / count)));
+  return drawGrid(rows, side, isLarge ? undefined : 0);
 }
 
 /** Draws images without captions, for example the filters of a layer. Returns a PNG. */

@@ -174,6 +174,16 @@ describe('reading', () => {
     }
   });
 
+  test('a model can be refused before its weights are read', async () => {
+    const onProgress = jest.fn();
+    const accept = ({ channels, classes }: { channels?: number; classes?: number }) => {
+      throw new InputError(`${channels} channels, ${classes} classes`);
+    };
+    const load = loadStateDict(reference('float32.pth'), { layers, accept, onProgress });
+    await expect(load).rejects.toThrow('float32.pth: 2 channels, 3 classes');
+    expect(onProgress).not.toHaveBeenCalled();
+  });
+
   test('progress reaches its total exactly once', async () => {
     const seen: Progress[] = [];
     const onProgress = (progress: Progress) => seen.push(progress);

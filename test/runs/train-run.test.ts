@@ -4,6 +4,7 @@ import { slice } from '../../src/data/index';
 import { alexnet, type BatchNorm, type LayerSpec, NETWORKS } from '../../src/model/index';
 import {
   checkMemory,
+  checkWeightsFit,
   compareRuns,
   interruption,
   type RunOptions,
@@ -17,7 +18,7 @@ import {
   weightsSha256,
 } from '../../src/runs/index';
 import { loadModel } from '../../src/storage/index';
-import type { Precision } from '../../src/tf/index';
+import { type Precision, tf } from '../../src/tf/index';
 import type { History } from '../../src/train/index';
 import { python } from '../support/command';
 import { temporaryFolder } from '../support/idx';
@@ -448,6 +449,39 @@ test('insufficient memory is reported before training, with a batch size that fi
   );
   expect(() => checkMemory(model, 40, available)).not.toThrow();
   expect(() => checkMemory(model, 1, 1000)).toThrow('not even a single image would fit');
+});
+
+test('a network with too many weights is refused before it is built', () => {
+  expect(() => checkWeightsFit(3_921_031_882, 20e9)).toThrow(
+    '3,921,031,882 parameters need about 73.5 GiB of memory in training, and 18.6 are free: use a smaller input size',
+  );
+  expect(() => checkWeightsFit(57_000_000, 20e9)).not.toThrow();
+});
+
+test('a batch size larger than the set needs the memory of the set, and a loss like guessing is told', async () => {
+  const model = build();
+  const said: string[] = [];
+  const options = { ...base, batchSize: 1e9, accumulationSteps: 1, epochs: 1 };
+  await trainRun(newFolder(), model, set, { ...options, say: (line) => said.push(line) });
+  expect(said).toEqual([]); // one step says nothing about the loss
+  const small = { ...options, batchSize: 4, learningRate: 1e-9 };
+  await trainRun(newFolder(), model, set, { ...small, say: (line) => said.push(line) });
+  expect(said).toEqual([expect.stringMatching(/^warning: at the end of epoch 1, the loss is /)]);
+  model.dispose();
+});
+
+test('a frozen run that cannot start leaves the model trainable', async () => {
+  const model = build();
+  const folder = newFolder();
+  fs.mkdirSync(folder);
+  fs.writeFileSync(path.join(folder, 'config.json'), '{}'); // of a run
+  const before = tf.memory().numTensors;
+  await expect(
+    trainRun(folder, model, set, { ...base, freeze: 'features', resume: 'no' }),
+  ).rejects.toThrow('holds a run already');
+  expect(model.layers.every(({ trainable }) => trainable)).toBe(true);
+  expect(tf.memory().numTensors).toBe(before);
+  model.dispose();
 });
 
 test('an unfinished run of version 0.1 can be resumed', async () => {

@@ -86,6 +86,20 @@ test.each(['dense', 'layer', 'activation'])(
   },
 );
 
+test('a folder can be refused before its weights are read', async () => {
+  const folder = path.join(temporary, 'refused');
+  const model = build();
+  await saveModel(model, folder);
+  model.dispose();
+  const before = tf.memory().numTensors;
+  const accept = jest.fn(() => {
+    expect(tf.memory().numTensors).toBe(before);
+    throw new InputError('refused');
+  });
+  await expect(loadModel(folder, { accept })).rejects.toThrow('refused');
+  expect(accept).toHaveBeenCalledWith({ channels: 1, classes: 10 });
+});
+
 test.each([
   ['model.h5', 'a Keras model in HDF5. Convert it: tensorflowjs_converter --input_format=keras'],
   ['model.keras', 'a Keras model. Convert it'],

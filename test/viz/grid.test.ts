@@ -1,5 +1,5 @@
 import { Jimp } from 'jimp';
-import { heatGrid, imageGrid } from '../../src/viz/index';
+import { heatGrid, imageGrid, stepsGrid } from '../../src/viz/index';
 import { barSet } from '../support/sets';
 
 const set = barSet(5);
@@ -39,6 +39,20 @@ test('a heat map colours a picture: red where positive, blue where negative, eac
   expect(red).toBeGreaterThan(blue + 100);
   expect(at(109, 109)[2]).toBeGreaterThan(at(109, 109)[0] + 100);
   expect(at(109, 2)).toEqual([200, 200, 200]); // no heat: the picture itself
+});
+
+test('the steps of a few pictures have a row each; those of many share rows', async () => {
+  const step = { name: 'Grey', pixels: set.pixels.subarray(0, 784), width: 28, height: 28 };
+  const sizeOf = async (pictures: number, steps: number) => {
+    const png = await stepsGrid(Array(pictures).fill(Array(steps).fill(step)), 56);
+    const { width, height } = await Jimp.fromBuffer(png);
+    return [(width + 10) / (64 + 10), (height + 10) / (64 + 10 + 22)]; // in cells
+  };
+  expect(await sizeOf(3, 8)).toEqual([8, 3]);
+  expect(await sizeOf(40, 1)).toEqual([7, 6]);
+  // Many more are also smaller: as high as 400 large ones.
+  const png = await stepsGrid(Array(441).fill([step]), 42);
+  expect((await Jimp.fromBuffer(png)).width).toBe(21 * (40 + 8 + 10) - 10);
 });
 
 test('an empty grid and a wrong number of predictions are errors', async () => {
