@@ -11,3 +11,6 @@ export function doubtOf(probabilities: readonly number[]): string | undefined {
   if (best < UNKNOWN) return 'I am not sure: this looks like no digit I know';
   return best < UNSURE ? 'I am not sure' : undefined;
 }
+
+/** The doubt about something that is too wide for one digit. */
+export const WIDE = 'It is wider than a digit: it may be several that touch';

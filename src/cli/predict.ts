@@ -1,10 +1,10 @@
 import { FORMATS, pictureSize } from '../decode/index';
-import { doubtOf } from '../doubt';
+import { doubtOf, WIDE } from '../doubt';
 import { InputError } from '../errors';
 import { replaceFile } from '../files';
-import type { DigitStep } from '../image/index';
+import { type Box, type DigitStep, isWide } from '../image/index';
 import { classNamesOf, readsDigits } from '../model/index';
-import { predictFile, predictImage, readDigit } from '../predict/index';
+import { type Prediction, predictFile, predictImage, readDigits } from '../predict/index';
 import { bar, percent, stepsGrid } from '../viz/index';
 import {
   command,
@@ -27,13 +27,25 @@ const program = modelOptions(
     'use pictures that are already light on dark and framed as in MNIST; only make them grey and square',
   )
   .option('--steps <png>', 'save a picture of the steps from each picture to 28×28')
-  .option('--json', 'print [{file, prediction, name, probabilities}] and nothing else')
+  .option(
+    '--json',
+    'print [{file, box, prediction, name, probabilities}], one for each digit, and nothing else',
+  )
   .action(predictCommand);
 
+/** What is printed for a picture, or for each digit in it. */
+interface Found extends Prediction {
+  file: string;
+  /** Where the digit is, in pixels. Not for other classes. */
+  box?: Box;
+  name: string;
+}
+
 async function predictCommand(
-  files: string[],
+  named: string[],
   args: ModelArguments & { asIs?: boolean; steps?: string },
 ): Promise<void> {
+  const files = [...new Set(named)];
   for (const file of files) await pictureSize(file); // before the model is loaded
   const model = await modelOf(args);
   const names = classNamesOf(model);
@@ -42,39 +54,65 @@ async function predictCommand(
     throw new InputError('--steps: only a network for digits has them');
   }
   const pictures: DigitStep[][] = [];
-  const predictions = [];
+  const found: Found[] = [];
   for (const file of files) {
-    if (isForDigits) pictures.push(await readDigit(file, { asIs: args.asIs }));
-    const { prediction, probabilities } = isForDigits
-      ? predictImage(model, pictures.at(-1)!.at(-1)!)
-      : await predictFile(model, file);
-    predictions.push({ file, prediction, name: names[prediction], probabilities });
+    if (!isForDigits) {
+      const { prediction, probabilities } = await predictFile(model, file);
+      found.push({ file, prediction, name: names[prediction], probabilities });
+      continue;
+    }
+    for (const { box, steps } of await readDigits(file, { asIs: args.asIs })) {
+      pictures.push(steps);
+      const { prediction, probabilities } = predictImage(model, steps.at(-1)!);
+      found.push({ file, box, prediction, name: names[prediction], probabilities });
+    }
   }
   if (args.steps) replaceFile(args.steps, await stepsGrid(pictures));
   if (args.json) {
-    printJson(predictions);
+    printJson(found);
     return;
   }
   console.log(`Input: ${inputText(model)}`);
-  for (const { file, prediction, probabilities } of predictions) {
-    const ranked = probabilities
-      .map((probability, label) => ({ label, probability }))
-      .sort((a, b) => b.probability - a.probability);
-    const [, second] = ranked;
-    console.log(
-      `${file}: ${names[prediction]} (${percent(probabilities[prediction])}; next ${names[second.label]}, ${percent(second.probability)})`,
-    );
-    const doubt = doubtOf(probabilities);
-    if (doubt && isForDigits) console.log(`  ${doubt}.`);
-    // All ten digits in their order, or the five best of other classes.
-    const shown = isForDigits ? ranked.sort((a, b) => a.label - b.label) : ranked.slice(0, 5);
-    const width = Math.max(...shown.map(({ label }) => names[label].length));
-    for (const { label, probability } of shown) {
-      const name = names[label].padEnd(width);
-      console.log(`  ${name} ${bar(probability, 24)} ${percent(probability, 1).padStart(6)}`);
+  for (const file of files) {
+    const inFile = found.filter((each) => each.file === file);
+    if (inFile.length > 1) {
+      const list = inFile.map(({ name }) => name).join(' ');
+      const isRow = inFile.every(({ box }, i) => i === 0 || box!.left > inFile[i - 1].box!.left);
+      const order = isRow ? 'from left to right' : 'row by row';
+      console.log(`${file}: ${inFile.length} digits, ${order}: ${list}`);
     }
+    for (const each of inFile) show(each, names, inFile.length > 1);
   }
   if (args.steps) console.log(`Written: ${args.steps}`);
+}
+
+/** Prints a prediction with its place, if there are several in the file, and its most probable classes. */
+function show(
+  { file, box, prediction, probabilities }: Found,
+  names: readonly string[],
+  withPlace: boolean,
+): void {
+  const ranked = probabilities
+    .map((probability, label) => ({ label, probability }))
+    .sort((a, b) => b.probability - a.probability);
+  const [, second] = ranked;
+  const place =
+    withPlace && box ? ` x ${box.left} to ${box.right}, y ${box.top} to ${box.bottom}` : '';
+  console.log(
+    `${file}${place}: ${names[prediction]} (${percent(probabilities[prediction])}; next ${names[second.label]}, ${percent(second.probability)})`,
+  );
+  if (box) {
+    for (const doubt of [doubtOf(probabilities), isWide(box) && WIDE]) {
+      if (doubt) console.log(`  ${doubt}.`);
+    }
+  }
+  // All ten digits in their order, or the five best of other classes.
+  const shown = box ? ranked.sort((a, b) => a.label - b.label) : ranked.slice(0, 5);
+  const width = Math.max(...shown.map(({ label }) => names[label].length));
+  for (const { label, probability } of shown) {
+    const name = names[label].padEnd(width);
+    console.log(`  ${name} ${bar(probability, 24)} ${percent(probability, 1).padStart(6)}`);
+  }
 }
 
 run(program);

@@ -14,6 +14,7 @@ import { type Bitmap, type GreyImage, grey, toImage } from './bitmap';
 import { inkOf, MIN_CONTRAST, MIN_SIDE } from './ink';
 import { evenLight, invert, isDarkOnLight, reduce } from './light';
 import {
+  type Box,
   blur,
   border,
   crop,
@@ -24,6 +25,7 @@ import {
   quantile,
   resizeByArea,
 } from './raster';
+import { separateDigits, strokeWidth } from './several';
 
 /** The picture after one step. */
 export interface DigitStep extends GreyImage {
@@ -38,34 +40,64 @@ const WORK_SIDE = 512;
 /** Minimum stroke width in the box, in pixels. Three in four of MNIST's digits reach it. */
 const MIN_STROKE = 1.65;
 
+/** One of the digits in a picture. */
+export interface Digit {
+  /** Where it is in the picture, in pixels. */
+  box: Box;
+  /** The steps to MNIST's form. The pixels [28, 28] of the last one are the input for a network. */
+  steps: DigitStep[];
+}
+
 /**
- * The steps from `bitmap` to MNIST's form. The pixels [28, 28] of the last one are the input for a network.
+ * Finds the digits in `bitmap`, row by row and from left to right, and brings each to MNIST's form.
  * An opaque, grey 28×28 picture with a dark border already has that form and is the only step.
  *
  * Throws InputError if there is no digit, or if `data` is not 4 · width · height long.
  */
-export function digitSteps(bitmap: Bitmap): DigitStep[] {
+export function digitsIn(bitmap: Bitmap): Digit[] {
   const steps: DigitStep[] = [];
   const step = (name: string, plane: Plane): Plane => {
     steps.push({ name, ...toImage(plane) });
     return plane;
   };
+  const { width, height } = bitmap;
   if (hasMnistForm(bitmap)) {
     step('MNIST form', grey(bitmap));
-    return steps;
+    return [{ box: { left: 0, top: 0, right: width, bottom: height }, steps }];
   }
   const picture = step('Grey', reduce(visibleGrey(bitmap), WORK_SIDE));
   if (Math.min(picture.width, picture.height) < MIN_SIDE) {
-    throw new InputError(`no digit found: ${bitmap.width}×${bitmap.height} pixels are too few`);
+    throw new InputError(`no digit found: ${width}×${height} pixels are too few`);
   }
   if (quantile(picture.values, 1) - quantile(picture.values, 0) < MIN_CONTRAST) {
     throw new InputError('no digit found: the whole picture has the same brightness');
   }
   const light = step('Light on dark', isDarkOnLight(picture) ? invert(picture) : picture);
   const ink = step('Ink', inkOf(step('Even light', evenLight(light))));
-  const digit = step('Stroke width', thicken(step('Crop', cropToInk(ink))));
-  step('Centre of mass', centre(step('20×20 box', fitBox(digit))));
-  return steps;
+  const scale = width / picture.width;
+  const shared = steps.splice(0);
+  return separateDigits(ink).map((alone) => {
+    const { left, top, right, bottom } = litBox(alone.values, alone.width, alone.height);
+    const cut = step('Crop', crop(alone, left, top, right - left, bottom - top));
+    step('Centre of mass', centre(step('20×20 box', fitBox(step('Stroke width', thicken(cut))))));
+    const [x, y, x2, y2] = [left, top, right, bottom].map((place) => Math.round(place * scale));
+    return {
+      box: { left: x, top: y, right: x2, bottom: y2 },
+      steps: [...shared, ...steps.splice(0)],
+    };
+  });
+}
+
+/** The steps of the only digit in `bitmap`. Throws InputError as `digitsIn` does, and if there are several digits. */
+export function digitSteps(bitmap: Bitmap): DigitStep[] {
+  return onlyOne(digitsIn(bitmap)).steps;
+}
+
+export function onlyOne(digits: Digit[]): Digit {
+  if (digits.length > 1) {
+    throw new InputError(`${digits.length} digits found, want one. Cut the others off`);
+  }
+  return digits[0];
 }
 
 function hasMnistForm(bitmap: Bitmap): boolean {
@@ -83,25 +115,12 @@ function visibleGrey(bitmap: Bitmap): Plane {
   return onWhite.values.every((value) => value > 255 - MIN_CONTRAST) ? grey(bitmap, 0) : onWhite;
 }
 
-function cropToInk(ink: Plane): Plane {
-  const { left, top, right, bottom } = litBox(ink.values, ink.width, ink.height);
-  return crop(ink, left, top, right - left, bottom - top);
-}
-
 /** Widens the strokes of a thin pen to what is usual in MNIST. They would be too faint in the box. */
 function thicken(digit: Plane): Plane {
   const { width, height } = digit;
   const side = Math.max(width, height);
-  // Blur first, because noise and the grain of chalk have edges too. The margin saves checks at the border.
-  const { values } = crop(blur(digit, Math.round(side / 80)), -1, -1, width + 2, height + 2);
-  const isPaper = (i: number) => values[i] <= 127;
-  let [area, edges] = [0, 0];
-  for (let i = 0; i < values.length; i++) {
-    if (isPaper(i)) continue;
-    area++;
-    edges += [i - 1, i + 1, i - width - 2, i + width + 2].filter(isPaper).length;
-  }
-  const stroke = (2 * area) / Math.max(1, edges);
+  // Blur first, because noise and the grain of chalk have edges too.
+  const stroke = strokeWidth(blur(digit, Math.round(side / 80)), 127);
   // r more pixels on each side make the digit side + 2 r pixels long. The box then scales it to BOX.
   const radius = (MIN_STROKE * side - BOX * stroke) / (2 * (BOX - MIN_STROKE));
   if (radius < 0.25) return digit;

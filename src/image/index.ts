@@ -3,8 +3,9 @@
  * Runs in browsers too: no Node and no TensorFlow (see tsconfig.json).
  */
 export { type Bitmap, type GreyImage, greyImage, MAX_PIXELS } from './bitmap';
-export { type DigitStep, digitSteps } from './digit';
+export { type Digit, type DigitStep, digitSteps, digitsIn, onlyOne } from './digit';
 export { drawnBitmap } from './drawn';
+export type { Box } from './raster';
 export {
   HALF,
   inputValues,
@@ -13,3 +14,4 @@ export {
   resize,
   resizeWeights,
 } from './resize';
+export { isWide } from './several';

@@ -1,7 +1,15 @@
 /** From an image file to the network's input. */
 import { readBitmap } from '../decode/index';
 import { InputError } from '../errors';
-import { type Bitmap, type DigitStep, digitSteps, type GreyImage, greyImage } from '../image/index';
+import {
+  type Bitmap,
+  type Digit,
+  type DigitStep,
+  digitsIn,
+  type GreyImage,
+  greyImage,
+  onlyOne,
+} from '../image/index';
 
 export interface DigitOptions {
   /** The picture already looks like MNIST's, light strokes on black: only make it grey and square. */
@@ -15,12 +23,27 @@ const MAX_SQUARE = 4096;
  * Reads a picture of a digit and converts it to MNIST's format with `digitSteps`. The last step is what the network
  * gets.
  *
- * Throws InputError if the file is not a readable picture, or contains no digit.
+ * Throws InputError if the file is not a readable picture, or does not contain exactly one digit.
  */
-export async function readDigit(file: string, options: DigitOptions = {}): Promise<DigitStep[]> {
+export function readDigit(file: string, options: DigitOptions = {}): Promise<DigitStep[]> {
+  return read(file, (bitmap) => onlyOne(digitsOf(bitmap, options)).steps);
+}
+
+/** The same for all digits in the picture, row by row and from left to right, with their places. */
+export function readDigits(file: string, options: DigitOptions = {}): Promise<Digit[]> {
+  return read(file, (bitmap) => digitsOf(bitmap, options));
+}
+
+function digitsOf(bitmap: Bitmap, { asIs }: DigitOptions): Digit[] {
+  if (!asIs) return digitsIn(bitmap);
+  const box = { left: 0, top: 0, right: bitmap.width, bottom: bitmap.height };
+  return [{ box, steps: squareSteps(bitmap) }];
+}
+
+async function read<T>(file: string, convert: (bitmap: Bitmap) => T): Promise<T> {
   const bitmap = await readBitmap(file);
   try {
-    return options.asIs ? squareSteps(bitmap) : digitSteps(bitmap);
+    return convert(bitmap);
   } catch (error) {
     throw error instanceof InputError ? new InputError(`${file}: ${error.message}`) : error;
   }

@@ -1,7 +1,7 @@
 /** The page: takes the drawing through the steps of `npm run predict`, and shows what the worker predicts. */
-import { doubtOf } from '../../doubt';
+import { doubtOf, WIDE } from '../../doubt';
 import { messageOf } from '../../errors';
-import { digitSteps, type GreyImage } from '../../image/index';
+import { type Digit, digitsIn, type GreyImage, isWide } from '../../image/index';
 import { Paper } from './paper';
 import type { Message, Question } from './worker';
 
@@ -38,6 +38,7 @@ let worker: Worker | undefined;
 let status = '';
 /** The latest question. Answers to earlier ones are ignored. */
 let asked = 0;
+let isWideDigit = false;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 if (location.protocol === 'file:') {
@@ -129,14 +130,21 @@ function changed(): void {
 }
 
 function read(): void {
-  let input: GreyImage;
+  let digits: Digit[];
   try {
-    input = digitSteps(paper.bitmap()).pop()!;
+    digits = digitsIn(paper.bitmap());
   } catch (error) {
     const why = messageOf(error).replace(/^no digit found: /, '');
     showNothing(`I cannot find a digit: ${why}. Try again, large and clear.`);
     return;
   }
+  const [{ box, steps }, ...others] = digits;
+  if (others.length > 0) {
+    showNothing(`I see ${digits.length} digits, and read one at a time. Erase the others.`);
+    return;
+  }
+  const input = steps.at(-1)!;
+  isWideDigit = isWide(box);
   showInput(input);
   if (!worker) {
     says.textContent = 'A prediction needs a network.';
@@ -160,7 +168,7 @@ function showAnswer(probabilities: number[]): void {
   digit.classList.remove('quiet');
   const share = percent(probabilities[best]);
   const name = `${best === 8 ? 'an' : 'a'} ${best}`;
-  const doubt = doubtOf(probabilities);
+  const doubt = doubtOf(probabilities) ?? (isWideDigit ? WIDE : undefined);
   says.textContent = doubt
     ? `${doubt}. Perhaps ${name} (${share}).`
     : `I see ${name}, ${share} sure.`;

@@ -96,6 +96,21 @@ describeBrowser('the draw page', () => {
   }, 180_000);
   afterAll(() => Promise.all([browser?.close(), site?.close(), empty?.close()]));
 
+  test('two digits are not read as one', async () => {
+    const { page, errors } = await openPage(browser, { viewport: desktop });
+    await page.goto(`${site.url}draw/`);
+    await page.waitForSelector('text=/takes 56×56 pixels/');
+    const stroke = (x: number): Line => [
+      [x, 0.2],
+      [x, 0.8],
+    ];
+    await drawLines(page, [stroke(0.3), stroke(0.7)]);
+    await page.waitForSelector('text=/I see 2 digits, and read one at a time/');
+    expect(await shares(page)).toEqual([]);
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+
   test('predicts the same as predictImage, without any other server', async () => {
     const { page, requests, errors } = await openPage(browser, { viewport: desktop });
     await page.goto(`${site.url}draw/`);

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Jimp } from 'jimp';
+import sharp from 'sharp';
 import { cli, command, expectOneLineError, inParallel, root } from '../../support/command';
 import { folderOf, idxImages, idxLabels, temporaryFolder } from '../../support/idx';
 import { barSet } from '../../support/sets';
@@ -98,7 +99,7 @@ test('predict reads the digits in files, prints bars, draws the steps and accept
   );
   for (const { code, stderr } of [converted, asIs, plain]) expect([code, stderr]).toEqual([0, '']);
   const [a, b] = [converted, asIs].map(({ stdout }) => JSON.parse(stdout));
-  expect(Object.keys(a[0])).toEqual(['file', 'prediction', 'name', 'probabilities']);
+  expect(Object.keys(a[0])).toEqual(['file', 'box', 'prediction', 'name', 'probabilities']);
   expect(a.map(({ file }: { file: string }) => file)).toEqual([three, eight]);
   expect(a[0].probabilities.length).toBe(10);
   expect(b[0]).toEqual(a[0]); // already in MNIST's format
@@ -109,6 +110,37 @@ test('predict reads the digits in files, prints bars, draws the steps and accept
   expect(plain.stdout.match(/^ {2}\d [█▏▎▍▌▋▊▉ ]{24} +\d+\.\d%$/gm)?.length).toBe(10);
   expect((await Jimp.read(place('steps.png'))).width).toBe(8 * 178 - 10);
 }, 120_000);
+
+test('predict reads each of several digits, and says when they may touch', async () => {
+  const two = place('two.png');
+  const bars = (xs: number[]) => xs.map((x) => `<rect x="${x}" y="20" width="9" height="70"/>`);
+  const draw = (body: string) =>
+    sharp(
+      Buffer.from(
+        `<svg width="150" height="110"><rect width="150" height="110" fill="#fff"/>${body}</svg>`,
+      ),
+    );
+  await draw(bars([40, 100]).join('')).toFile(two);
+  const touching = place('touching.png');
+  await draw(
+    '<path d="M20 30h50l-25 60M60 90h70" fill="none" stroke="#000" stroke-width="9"/>',
+  ).toFile(touching);
+  const [text, json] = await inParallel(
+    [
+      [two, touching],
+      ['--json', two],
+    ],
+    (args) => cli('predict', '--model', 'notebooks/small/model', ...args),
+  );
+  expect(text.stdout).toMatch(
+    /two.png: 2 digits, from left to right: 1 1\n.*two.png x 40 to 49, y 20 to 90: 1 /,
+  );
+  expect(text.stdout).toMatch(/touching.png: .*\n( {2}I am not.*\n)? {2}It is wider than a digit/);
+  expect(JSON.parse(json.stdout)).toMatchObject([
+    { file: two, box: { left: 40, top: 20, right: 49, bottom: 90 }, prediction: 1 },
+    { file: two, box: { left: 100, top: 20, right: 109, bottom: 90 }, prediction: 1 },
+  ]);
+});
 
 test('compare prints a table or JSON, and draws the curves', async () => {
   const full = 'docs/results/full-run';
