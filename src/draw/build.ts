@@ -5,7 +5,14 @@ import { build } from 'esbuild';
 import { InputError, messageOf } from '../errors';
 
 const SOURCE = path.join(__dirname, 'page');
-const TFJS = path.resolve(__dirname, '../../node_modules/@tensorflow/tfjs/dist/tf.min.js');
+const PACKAGES = path.resolve(__dirname, '../../node_modules/@tensorflow');
+const WASM = 'tfjs-backend-wasm';
+/** Already bundled and minified for browsers. The browser takes one of the .wasm files, by what it is capable of. */
+const LIBRARIES = [
+  'tfjs/dist/tf.min.js',
+  `${WASM}/dist/tf-backend-wasm.min.js`,
+  ...['', '-simd', '-threaded-simd'].map((kind) => `${WASM}/dist/${WASM}${kind}.wasm`),
+];
 
 /** Writes the page, without a model, to `output`/draw and returns that folder. Throws InputError if it cannot. */
 export async function writePage(output: string): Promise<string> {
@@ -15,8 +22,9 @@ export async function writePage(output: string): Promise<string> {
     for (const name of ['index.html', 'style.css']) {
       fs.copyFileSync(path.join(SOURCE, name), path.join(folder, name));
     }
-    // tfjs is already bundled and minified for browsers.
-    fs.copyFileSync(TFJS, path.join(folder, 'tf.min.js'));
+    for (const file of LIBRARIES) {
+      fs.copyFileSync(path.join(PACKAGES, file), path.join(folder, path.basename(file)));
+    }
     await build({
       entryPoints: ['page.ts', 'worker.ts'].map((name) => path.join(SOURCE, name)),
       outdir: folder,

@@ -14,6 +14,7 @@ const TYPES: Record<string, string> = {
   '.ipynb': 'application/json',
   '.png': 'image/png',
   '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
 };
 
 export interface Site {
@@ -70,6 +71,9 @@ function respond(
     'Content-Length': found.stat.size,
     'Cache-Control': 'no-store', // the next model has the same address
     'X-Content-Type-Options': 'nosniff',
+    // Only an isolated page may share memory between threads.
+    'Cross-Origin-Opener-Policy': 'same-origin',
+    'Cross-Origin-Embedder-Policy': 'require-corp',
   });
   if (method === 'HEAD') response.end();
   // On an error, `pipeline` closes the connection. Nothing more can be done after the header.

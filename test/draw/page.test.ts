@@ -27,7 +27,11 @@ test('the bundle contains no Node code and no tfjs', async () => {
     'index.html',
     'page.js',
     'style.css',
+    'tf-backend-wasm.min.js',
     'tf.min.js',
+    'tfjs-backend-wasm-simd.wasm',
+    'tfjs-backend-wasm-threaded-simd.wasm',
+    'tfjs-backend-wasm.wasm',
     'worker.js',
   ]);
   for (const name of ['page.js', 'worker.js']) {

@@ -1,12 +1,10 @@
-/** The page: takes the drawing through the steps of `npm run predict`, and shows what the worker predicts. */
+/** The page: asks the worker about the drawing while you draw, and shows its answers. */
 import { doubtOf, WIDE } from '../../doubt';
 import { messageOf } from '../../errors';
-import { type Digit, digitsIn, type GreyImage, isWide } from '../../image/index';
+import type { GreyImage } from '../../image/index';
 import { Paper } from './paper';
-import type { Message, Question } from './worker';
+import type { Answer, Message, Question } from './worker';
 
-/** Milliseconds to wait for another stroke. A 4 has two. */
-const PAUSE = 300;
 const PROMPT = 'Draw a digit from 0 to 9.';
 
 function get<T extends HTMLElement>(id: string): T {
@@ -32,14 +30,16 @@ const file = get<HTMLInputElement>('file');
 const undo = get<HTMLButtonElement>('undo');
 const clear = get<HTMLButtonElement>('clear');
 const canvas = get<HTMLCanvasElement>('paper');
-const paper = new Paper(canvas, wait, changed);
+const paper = new Paper(canvas, changed);
 
 let worker: Worker | undefined;
 let status = '';
-/** The latest question. Answers to earlier ones are ignored. */
-let asked = 0;
-let isWideDigit = false;
-let timer: ReturnType<typeof setTimeout> | undefined;
+/** The number of changes so far, which is the number of the latest question. */
+let version = 0;
+/** The version that the worker has been asked about and has not answered. */
+let pending: number | undefined;
+/** The version in which the paper was last empty. Answers to earlier questions are about something erased. */
+let emptied = 0;
 
 if (location.protocol === 'file:') {
   // Browsers do not let such a page start a worker or fetch files.
@@ -71,22 +71,17 @@ function receive(message: Message): void {
   }
   get('loading').hidden = true;
   if (message.kind === 'ready') {
-    const { inputSize } = message;
-    const device = message.backend === 'webgl' ? 'graphics card (WebGL)' : 'CPU (JavaScript)';
-    status = `The network takes ${inputSize}×${inputSize} pixels and runs on the ${device}.`;
+    const { inputSize, device } = message;
+    status = `The network takes ${inputSize}×${inputSize} pixels and runs on ${device}.`;
     get('status').textContent = status;
-  } else if (message.kind === 'answer') {
-    const milliseconds = Math.round(message.milliseconds);
-    get('status').textContent = `${status} This prediction took ${milliseconds} ms.`;
-    if (message.id !== asked) return;
-    showAnswer(message.probabilities);
-    showMaps(message.maps);
+  } else if (message.kind === 'answer' || message.kind === 'nothing') {
+    show(message);
+    pending = undefined;
+    if (message.id !== version) ask();
   } else if (message.kind === 'missing') {
-    worker = undefined;
     notice(
       'There is no trained network yet. Train one with `npm run tutorial` or in notebook 4, then run `npm run draw` again. To use another one, run `npm run draw -- --model FILE.pth`.',
     );
-    if (!paper.isEmpty) read();
   } else {
     worker = undefined;
     notice(`The network does not work: ${message.why}. Run \`npm run draw\` again.`);
@@ -112,46 +107,43 @@ async function choose(chosen: File | undefined): Promise<void> {
   }
 }
 
-/** Called when a stroke begins. Earlier questions are now out of date. */
-function wait(): void {
-  clearTimeout(timer);
-  asked++;
-  undo.disabled = clear.disabled = paper.isEmpty;
-}
-
 function changed(): void {
-  wait();
+  version++;
+  undo.disabled = clear.disabled = paper.isEmpty;
   if (paper.isEmpty) {
+    emptied = version;
     showNothing(PROMPT);
-    return;
-  }
-  says.textContent = 'Thinking …';
-  timer = setTimeout(read, PAUSE);
+  } else if (!worker) showNothing('A prediction needs a network.');
+  else if (pending === undefined) ask();
 }
 
-function read(): void {
-  let digits: Digit[];
-  try {
-    digits = digitsIn(paper.bitmap());
-  } catch (error) {
-    const why = messageOf(error).replace(/^no digit found: /, '');
-    showNothing(`I cannot find a digit: ${why}. Try again, large and clear.`);
+/** Asks about the drawing as it is now. There is one question at a time, so a slow network skips some of the changes. */
+function ask(): void {
+  if (!worker || paper.isEmpty) return;
+  pending = version;
+  if (digit.textContent === '?') says.textContent = 'Thinking …';
+  const { data, width, height } = paper.bitmap();
+  const question: Question = { id: version, bitmap: { data, width, height } };
+  worker.postMessage(question, [data.buffer]);
+}
+
+/** Shows an answer, unless the drawing has been erased, or it only says what is missing while you draw. */
+function show(message: Answer | Extract<Message, { kind: 'nothing' }>): void {
+  if (message.id <= emptied) return;
+  if (message.kind === 'nothing') {
+    if (!paper.isDrawing && message.id === version) showNothing(message.why);
     return;
   }
-  const [{ box, steps }, ...others] = digits;
-  if (others.length > 0) {
-    showNothing(`I see ${digits.length} digits, and read one at a time. Erase the others.`);
-    return;
-  }
-  const input = steps.at(-1)!;
-  isWideDigit = isWide(box);
-  showInput(input);
-  if (!worker) {
+  showInput(message.input);
+  if (!message.prediction) {
     says.textContent = 'A prediction needs a network.';
     return;
   }
-  const { pixels, width, height } = input;
-  worker.postMessage({ id: asked, pixels, width, height } satisfies Question);
+  const { probabilities, maps } = message.prediction;
+  showAnswer(probabilities, message.isWide);
+  showMaps(maps);
+  get('status').textContent =
+    `${status} This prediction took ${Math.round(message.milliseconds)} ms.`;
 }
 
 function showNothing(text: string): void {
@@ -162,13 +154,13 @@ function showNothing(text: string): void {
   get('inside').hidden = true;
 }
 
-function showAnswer(probabilities: number[]): void {
+function showAnswer(probabilities: number[], isWide: boolean): void {
   const best = probabilities.indexOf(Math.max(...probabilities));
   digit.textContent = String(best);
   digit.classList.remove('quiet');
   const share = percent(probabilities[best]);
   const name = `${best === 8 ? 'an' : 'a'} ${best}`;
-  const doubt = doubtOf(probabilities) ?? (isWideDigit ? WIDE : undefined);
+  const doubt = doubtOf(probabilities) ?? (isWide ? WIDE : undefined);
   says.textContent = doubt
     ? `${doubt}. Perhaps ${name} (${share}).`
     : `I see ${name}, ${share} sure.`;

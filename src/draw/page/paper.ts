@@ -1,10 +1,13 @@
 /** The canvas on which you draw with mouse, finger or pen. It can show a picture instead. */
-import { type Bitmap, MAX_PIXELS } from '../../image/index';
+import { MAX_PIXELS } from '../../image/index';
 
 type Point = [x: number, y: number];
 
 /** Width of a stroke, as a share of the canvas: a felt pen on a card. */
 const PEN = 0.06;
+
+/** Side of a drawing for the worker, in pixels: enough for 28×28, and quick to process. */
+const DRAWING = 240;
 
 export class Paper {
   private strokes: Point[][] = [];
@@ -12,10 +15,9 @@ export class Paper {
   /** The pointer that is drawing. */
   private pen: number | undefined;
 
-  /** Calls `onStart` when a stroke begins, and `onChange` when the content has changed. */
+  /** Calls `onChange` whenever the content changes, and at the end of a stroke. */
   constructor(
     private readonly canvas: HTMLCanvasElement,
-    private readonly onStart: () => void,
     private readonly onChange: () => void,
   ) {
     canvas.addEventListener('pointerdown', (event) => this.begin(event));
@@ -29,11 +31,15 @@ export class Paper {
     return this.strokes.length === 0 && !this.picture;
   }
 
+  get isDrawing(): boolean {
+    return this.pen !== undefined;
+  }
+
   /** The picture at its full size, or the drawing. */
-  bitmap(): Bitmap {
-    const { width, height } = this.picture ?? this.canvas;
+  bitmap(): ImageData {
+    const { width, height } = this.picture ?? { width: DRAWING, height: DRAWING };
     const context = new OffscreenCanvas(width, height).getContext('2d')!;
-    context.drawImage(this.picture ?? this.canvas, 0, 0);
+    context.drawImage(this.picture ?? this.canvas, 0, 0, width, height);
     return context.getImageData(0, 0, width, height);
   }
 
@@ -70,7 +76,7 @@ export class Paper {
     this.pen = event.pointerId;
     this.strokes.push([this.point(event)]);
     this.paint();
-    this.onStart();
+    this.onChange();
   }
 
   private move(event: PointerEvent): void {
@@ -81,6 +87,7 @@ export class Paper {
       this.strokes[this.strokes.length - 1].push(this.point(each));
     }
     this.paint();
+    this.onChange();
   }
 
   private end(event: PointerEvent): void {

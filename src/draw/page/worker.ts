@@ -1,55 +1,67 @@
-/** Runs the network in its own thread: on the CPU a prediction takes a second, which must not block the pen. */
+/** Finds the digit in a drawing and runs the network, in its own thread: the pen must not wait for either. */
 import type * as tfjs from '@tensorflow/tfjs';
+import type * as wasm from '@tensorflow/tfjs-backend-wasm';
 import { messageOf } from '../../errors';
-import { type GreyImage, HALF, inputValues, type Normalisation } from '../../image/index';
+import {
+  type Bitmap,
+  digitsIn,
+  type GreyImage,
+  HALF,
+  inputValues,
+  isWide,
+  type Normalisation,
+} from '../../image/index';
 
-/** To the worker: a grey picture, light strokes on black, like the last of `digitSteps`. */
+/** To the worker: a drawing or a photo. */
 export interface Question {
   id: number;
-  pixels: Uint8Array;
-  width: number;
-  height: number;
+  bitmap: Bitmap;
 }
 
-/** From the worker. */
+/** From the worker. Each question gets one `answer` or `nothing`. */
 export type Message =
   | { kind: 'loading'; share: number }
   | { kind: 'missing' }
-  | { kind: 'ready'; backend: string; inputSize: number }
-  | {
-      kind: 'answer';
-      id: number;
-      probabilities: number[];
-      /** The strongest feature maps of the first convolution. Empty if there is none. */
-      maps: GreyImage[];
-      milliseconds: number;
-    }
+  | { kind: 'ready'; device: string; inputSize: number }
+  | Answer
+  | { kind: 'nothing'; id: number; why: string }
   | { kind: 'failed'; why: string };
 
-declare const tf: typeof tfjs;
-declare function importScripts(url: string): void;
+export interface Answer {
+  kind: 'answer';
+  id: number;
+  /** What the network gets. */
+  input: GreyImage;
+  isWide: boolean;
+  /** Undefined without a network. */
+  prediction?: {
+    probabilities: number[];
+    /** The strongest feature maps of the first convolution. Empty if there is none. */
+    maps: GreyImage[];
+  };
+  milliseconds: number;
+}
+
+declare const tf: typeof tfjs & { wasm: typeof wasm };
+declare function importScripts(...urls: string[]): void;
 
 /** How many feature maps the page shows. */
 const MAPS = 12;
 const MODEL = 'model/model.json';
-/** Graphics cards emulated on the CPU. They are slower than tfjs's own CPU backend. */
+/** More threads than that do not pay for one image. */
+const MOST_THREADS = 4;
+/** Graphics cards emulated on the CPU. */
 const EMULATED = /SwiftShader|llvmpipe|softpipe|software|Basic Render/i;
 
 const say = (message: Message) => (self as unknown as Worker).postMessage(message);
 
-importScripts('tf.min.js');
+importScripts('tf.min.js', 'tf-backend-wasm.min.js');
 const loaded = load();
 loaded.catch((error) => say({ kind: 'failed', why: messageOf(error) }));
 
-let latest = 0;
-
-self.onmessage = async ({ data }: MessageEvent<Question>) => {
-  latest = data.id;
+self.onmessage = async ({ data: { id, bitmap } }: MessageEvent<Question>) => {
   try {
-    const network = await loaded;
-    // Let queued questions arrive first: only the latest one is answered.
-    await new Promise((resolve) => setTimeout(resolve));
-    if (network && data.id === latest) say(await answer(network, data));
+    say(await answer(await loaded, id, bitmap));
   } catch (error) {
     say({ kind: 'failed', why: messageOf(error) });
   }
@@ -66,22 +78,47 @@ async function load(): Promise<Network | undefined> {
     say({ kind: 'missing' });
     return undefined;
   }
-  const usesCard = hasGraphicsCard() && (await tf.setBackend('webgl').catch(() => false));
-  if (!usesCard) await tf.setBackend('cpu');
+  const threads = self.crossOriginIsolated
+    ? Math.min(MOST_THREADS, navigator.hardwareConcurrency)
+    : 1;
+  tf.wasm.setWasmPaths(new URL('./', self.location.href).href);
+  tf.wasm.setThreadsCount(threads);
+  const devices: Record<string, string> = {
+    wasm: `the CPU (WebAssembly, ${threads} ${threads === 1 ? 'thread' : 'threads'})`,
+    webgl: 'the graphics card (WebGL)',
+    cpu: 'the CPU (JavaScript)',
+  };
+  const backends = [];
+  for (const backend of ['wasm', ...(hasGraphicsCard() ? ['webgl'] : [])]) {
+    if (await tf.setBackend(backend).catch(() => false)) backends.push(backend);
+  }
+  if (backends.length === 0) backends.push('cpu');
+  await tf.setBackend(backends[0]);
   const stored = await tf.loadLayersModel(MODEL, { fetchFunc: fetchWithProgress });
   const network = {
     model: withMaps(stored),
     normalisation: { ...HALF, ...(stored.getUserDefinedMetadata() as Partial<Normalisation>) },
   };
-  const { model } = network;
-  const inputSize = model.inputs[0].shape[1] as number;
-  if (tf.getBackend() === 'webgl') {
-    // WebGL compiles its programs in the first run, which should not be the first drawing.
-    const pixels = new Uint8Array(inputSize ** 2);
-    await answer(network, { id: 0, pixels, width: inputSize, height: inputSize });
-  }
-  say({ kind: 'ready', backend: tf.getBackend(), inputSize });
+  const inputSize = network.model.inputs[0].shape[1] as number;
+  const backend = await fastest(network, backends);
+  say({ kind: 'ready', device: devices[backend], inputSize });
   return network;
+}
+
+/** Chooses the backend that takes the least time. The first run on each, which compiles programs, does not count. */
+async function fastest(network: Network, backends: string[]): Promise<string> {
+  const blank = { pixels: new Uint8Array(28 * 28), width: 28, height: 28 };
+  const times = new Map<string, number>();
+  for (const backend of backends) {
+    await tf.setBackend(backend);
+    await predict(network, blank);
+    const started = performance.now();
+    await predict(network, blank);
+    times.set(backend, performance.now() - started);
+  }
+  const [best] = backends.sort((a, b) => times.get(a)! - times.get(b)!);
+  await tf.setBackend(best);
+  return best;
 }
 
 /** The same network, which also returns the feature maps of its first convolution, if it has one. */
@@ -116,11 +153,34 @@ async function fetchWithProgress(...request: Parameters<typeof fetch>): Promise<
   return new Response(response.body.pipeThrough(counter), response);
 }
 
-async function answer(
-  { model, normalisation }: Network,
-  { id, pixels, width, height }: Question,
-): Promise<Message> {
+async function answer(network: Network | undefined, id: number, bitmap: Bitmap): Promise<Message> {
   const started = performance.now();
+  let digits: ReturnType<typeof digitsIn>;
+  try {
+    digits = digitsIn(bitmap);
+  } catch (error) {
+    const why = messageOf(error).replace(/^no digit found: /, '');
+    return {
+      kind: 'nothing',
+      id,
+      why: `I cannot find a digit: ${why}. Try again, large and clear.`,
+    };
+  }
+  if (digits.length > 1) {
+    const why = `I see ${digits.length} digits, and read one at a time. Erase the others.`;
+    return { kind: 'nothing', id, why };
+  }
+  const [{ box, steps }] = digits;
+  const input = steps.at(-1)!;
+  const prediction = network && (await predict(network, input));
+  const milliseconds = performance.now() - started;
+  return { kind: 'answer', id, input, isWide: isWide(box), prediction, milliseconds };
+}
+
+async function predict(
+  { model, normalisation }: Network,
+  { pixels, width, height }: GreyImage,
+): Promise<Answer['prediction']> {
   const size = model.inputs[0].shape[1] as number;
   const [probabilities, found] = tf.tidy(() => {
     const values = inputValues(pixels, height, width, size, 1, normalisation);
@@ -134,10 +194,7 @@ async function answer(
   const values = Array.from(await probabilities.data());
   const maps = found ? strongest(await found.data(), found.shape as [number, number, number]) : [];
   tf.dispose([probabilities, found]);
-  return {
-    ...{ kind: 'answer', id, maps, probabilities: values },
-    milliseconds: performance.now() - started,
-  };
+  return { maps, probabilities: values };
 }
 
 /**
