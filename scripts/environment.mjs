@@ -13,7 +13,7 @@ export const tsxLoader = path.join(nodeModules, 'tsx', 'dist', 'loader.mjs');
 /** The user's folder, to which the paths on the command line are relative. (npm changes to the root.) */
 export const userFolder = process.env.INIT_CWD ?? process.cwd();
 
-const USERS_PATH = ':${LD_LIBRARY_PATH}'; // Jupyter inserts the variable's value
+const USERS_PATH = ':$LD_LIBRARY_PATH'; // Jupyter inserts the variable's value
 
 /**
  * Settings that TensorFlow, the allocator and the dynamic linker read when a process starts, for a kernelspec. With

@@ -12,10 +12,10 @@ const gpuTest = isUsingGpuDevice ? test : test.skip;
 
 async function numbersWith(env: NodeJS.ProcessEnv): Promise<DeviceNumbers> {
   const loader = './node_modules/tsx/dist/loader.mjs';
-  const { stdout, stderr } = await command(['--import', loader, 'test/support/device-worker.ts'], {
-    NVIDIA_TF32_OVERRIDE: '0',
-    ...env,
-  });
+  const { stdout, stderr } = await command(
+    ['--import', loader, 'test/support/device-worker.ts'],
+    env,
+  );
   if (!stdout) throw new Error(stderr);
   return JSON.parse(stdout);
 }
@@ -61,4 +61,42 @@ gpuTest('the GPU computes and learns the same, and its memory does not grow', as
   const [before, after5, after30] = numbers.freeBytes;
   expect(after5 - after30).toBeLessThan(64 * 2 ** 20);
   expect(after30).toBeGreaterThan(before / 2); // TensorFlow takes what it needs, not all
+});
+
+/** The value of an expression on `m`, the module scripts/cuda.mjs. */
+async function inCuda(expression: string): Promise<unknown> {
+  const script = `import('./scripts/cuda.mjs').then(async (m) => console.log(JSON.stringify(${expression})))`;
+  const { stdout, stderr } = await command(['--eval', script]);
+  if (!stdout) throw new Error(stderr);
+  return JSON.parse(stdout);
+}
+
+test('a library that cannot be opened is named', async () => {
+  const names = ['libm.so.6', 'libnothing.so.1', 'libc.so.6'];
+  expect(await inCuda(`m.missingLibraries(${JSON.stringify(names)})`)).toEqual(['libnothing.so.1']);
+});
+
+// Lines of TensorFlow 2.21's log, the second with a driver that we made for this.
+test.each([
+  [
+    "dso_loader.cc:144] Could not load dynamic library 'libcuda.so.1'; dlerror: libcuda.so.1: cannot open shared object " +
+      'file\ncuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: UNKNOWN ERROR (303)',
+    'there is no NVIDIA driver (no libcuda.so.1)',
+  ],
+  [
+    "dso_loader.cc:144] Could not load dynamic library 'libcusolver.so.11'; dlerror: libcusolver.so.11: cannot open " +
+      'shared object file\ngpu_device.cc:2365] Cannot dlopen some GPU libraries.',
+    'libraries are missing: libcusolver.so.11',
+  ],
+  ['', 'TensorFlow sees no GPU'],
+])('why there is no GPU, from the log', async (log, want) => {
+  const found = JSON.stringify({ device: 'CPU', failures: [], log });
+  expect(await inCuda(`m.gpuProblem(${found})`)).toBe(want);
+});
+
+test('the probe computes on this device; a computation that fails is the problem', async () => {
+  const problem = "m.gpuProblem({ ...found, device: 'GPU' }) ?? null";
+  const broken = "m.gpuProblem({ ...found, device: 'GPU', failures: ['an Adam update fails: x'] })";
+  const found = `await m.probe().then((found) => [found.failures, ${problem}, ${broken}])`;
+  expect(await inCuda(found)).toEqual([[], null, 'an Adam update fails: x']);
 });
