@@ -26,16 +26,14 @@ const PROBE_MINUTES = 15;
  * settings.
  */
 export function linkCuSolver(prefix) {
-  const file = cuSolverLink(prefix);
-  if (file && !fs.existsSync(file)) {
-    fs.rmSync(file, { force: true }); // a link to nothing
-    fs.symlinkSync('../../cusolver/lib/libcusolver.so.11', file);
+  if (!hasCuSolverLink(prefix)) {
+    fs.symlinkSync('../../cusolver/lib/libcusolver.so.11', cuSolverLink(prefix));
   }
 }
 
 export function hasCuSolverLink(prefix) {
   const file = cuSolverLink(prefix);
-  return !file || fs.existsSync(file);
+  return !file || fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined;
 }
 
 function cuSolverLink(prefix) {
@@ -106,10 +104,13 @@ export function probe(interrupt) {
       try {
         resolve({ ...JSON.parse(output), log });
       } catch {
-        const how = signal === 'SIGKILL' ? `no answer in ${PROBE_MINUTES} minutes` : signal;
         const reason = log.split('\n').find((line) => /^\w*Error: |^F\d+ /.test(line));
-        const error = reason ?? `TensorFlow does not load (${how ?? `exit ${code}`})`;
-        resolve({ error, log });
+        const how =
+          signal === 'SIGKILL'
+            ? `TensorFlow was stopped after ${PROBE_MINUTES} minutes`
+            : undefined;
+        const end = signal ? `TensorFlow crashes (${signal})` : `TensorFlow fails (exit ${code})`;
+        resolve({ error: reason ?? how ?? end, log });
       }
     });
   });
@@ -117,13 +118,13 @@ export function probe(interrupt) {
 
 /** Why TensorFlow cannot use the GPU, or undefined if it can. */
 export function gpuProblem({ error, device, failures, log }) {
-  if (error) return error;
   if (device === 'GPU') return failures.length > 0 ? failures.join('; ') : undefined;
   const missing = [...log.matchAll(/Could not load dynamic library '([^']+)'/g)].map(
     ([, name]) => name,
   );
   if (missing.includes('libcuda.so.1')) return 'there is no NVIDIA driver (no libcuda.so.1)';
   if (missing.length > 0) return `libraries are missing: ${[...new Set(missing)].join(', ')}`;
+  if (error) return error;
   const reason = log.match(/(Ignoring visible gpu device .*|failed call to cuInit: .*)/)?.[1];
   return reason ?? 'TensorFlow sees no GPU';
 }

@@ -59,7 +59,7 @@ const found =
     ? await probe()
     : { error: 'not checked: the set-up is incomplete' };
 if (found.error) {
-  check('TensorFlow', false, found.error);
+  check('TensorFlow', false, found.error, gpu.gpu ? 'npm run setup -- --device cpu' : undefined);
 } else {
   const { tensorflow, backend, failures } = found;
   check(

@@ -92,7 +92,8 @@ function pythonPackages({ prefix, python, conda }, requestedDevice) {
         const install = (...args) =>
           pip('install', '--no-input', '--disable-pip-version-check', ...args);
         if (conda) {
-          await pip('uninstall', '--yes', gpu ? 'tensorflow-cpu' : 'tensorflow');
+          const others = gpu ? ['tensorflow-cpu'] : ['tensorflow', '--requirement', cuda];
+          await pip('uninstall', '--yes', ...others);
         } else {
           fs.rmSync(prefix, { recursive: true, force: true });
           await runSilently(findPython(), ['-m', 'venv', prefix], signal);
