@@ -1,8 +1,9 @@
 /** npm run bench: times this project, PyTorch and stock tfjs on this machine. */
 import { positiveInteger } from '../src/checks';
 import { command, numberOf, printJson, run } from '../src/cli/common';
+import { InputError } from '../src/errors';
 import { writeJson } from '../src/files';
-import { fastestPrecision } from '../src/tf/index';
+import { device, fastestPrecision } from '../src/tf/index';
 import { type CompareOptions, compare } from './compare';
 import { measureGrowth } from './growth';
 import { compareOps, profileStep } from './ops';
@@ -17,7 +18,7 @@ interface Arguments extends CompareOptions {
 
 const program = command(
   'bench',
-  'Times training, evaluation and prediction, compared with PyTorch and stock tfjs.',
+  'Times training, evaluation and prediction, compared with PyTorch and stock tfjs, on the GPU if there is one.',
 )
   .option('--batch-size <n>', 'images per step', numberOf(positiveInteger), 128)
   .option('--input-size <n>', 'height and width of the images', numberOf(positiveInteger), 227)
@@ -33,6 +34,9 @@ const program = command(
   .action(bench);
 
 async function bench(args: Arguments): Promise<void> {
+  if ((args.profile || args.ops) && device().kind === 'GPU') {
+    throw new InputError('--profile and --ops time the ops of a CPU: set CUDA_VISIBLE_DEVICES=-1');
+  }
   const measure = args.profile
     ? profileStep
     : args.ops

@@ -1,4 +1,4 @@
-import type { Precision } from '../src/tf/index';
+import { device, type Precision } from '../src/tf/index';
 import { streamProgress } from '../src/viz/index';
 import { type Contender, type Sizes, startOurs, startStock, startTorch } from './contender';
 import { measure } from './measure';
@@ -18,8 +18,11 @@ export async function compare(
   best: Precision,
   say: (line: string) => void,
 ): Promise<Report> {
+  const { kind, name } = device();
+  say(kind === 'GPU' ? `All on the ${name}` : 'No GPU: all on the CPU');
+  const low = best === 'float32' ? 'bfloat16' : best;
   const python = options.torch ? torchPython(say) : undefined;
-  const tuned: TunedTorch = python ? await fastestTorch(python, options, say) : {};
+  const tuned: TunedTorch = python ? await fastestTorch(python, options, low, say) : {};
   const contenders: Contender[] = [];
   try {
     contenders.push(await startOurs(options, best));

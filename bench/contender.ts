@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import readline from 'node:readline';
-import type { Precision } from '../src/tf/index';
+import { device, type Precision } from '../src/tf/index';
 
 export interface Sizes {
   batchSize: number;
@@ -85,7 +85,7 @@ export function startTorch(
   const { batchSize, inputSize, threads } = sizes;
   const tuned = environmentOf(sizes);
   const env = kind === 'article' ? withoutTuning(tuned) : tuned;
-  const args = [script, kind, ...[batchSize, inputSize, threads].map(String)];
+  const args = [script, kind, ...[batchSize, inputSize, threads].map(String), device().kind];
   return new Contender(name, spawn(python, args, { cwd: root, env })).ready();
 }
 
@@ -111,8 +111,10 @@ function environmentOf({ threads }: Sizes): NodeJS.ProcessEnv {
   };
 }
 
-/** Removes the allocator settings that `npm run` sets. */
+/** Removes the allocator settings that `npm run` sets. TensorFlow's stay, or one contender takes the whole GPU. */
 function withoutTuning(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const settings: Record<string, string> = require('../scripts/runtime-env.json');
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !(name in settings)));
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !(name in settings) || name.startsWith('TF_')),
+  );
 }

@@ -1,4 +1,5 @@
 import os from 'node:os';
+import { device } from '../src/tf/index';
 import type { Sizes } from './contender';
 
 /** What a measurement prints: as JSON or as text. */
@@ -9,6 +10,7 @@ export interface Report {
 
 export interface Machine extends Sizes {
   cpu: string;
+  device: string;
   cores: number;
   memoryGiB: number;
   node: string;
@@ -19,6 +21,7 @@ export interface Machine extends Sizes {
 export function machine({ threads, batchSize, inputSize }: Sizes): Machine {
   return {
     cpu: os.cpus()[0].model,
+    device: device().name,
     cores: os.availableParallelism(),
     memoryGiB: Math.round(os.totalmem() / 2 ** 30),
     threads,

@@ -84,7 +84,7 @@ function stepFlops({ batchSize, inputSize }: Sizes): number {
 }
 
 export function summaryText({ machine, step, evaluate, latency }: Summary, rounds: number): string {
-  const { cpu, threads, batchSize, inputSize } = machine;
+  const { cpu, device, threads, batchSize, inputSize } = machine;
   const all = ({ ours, oursFloat32, peers }: Summary['evaluate']) =>
     ours.name === oursFloat32.name ? [ours, ...peers] : [ours, oursFloat32, ...peers];
   const [evaluations, latencies] = [all(evaluate), all(latency)];
@@ -92,17 +92,18 @@ export function summaryText({ machine, step, evaluate, latency }: Summary, round
     name,
     medianSeconds.toFixed(3),
     `${p10.toFixed(3)}–${p90.toFixed(3)}`,
+    (batchSize / medianSeconds).toFixed(0),
     peakRssMiB.toFixed(0),
     (batchSize / evaluations[i].medianSeconds).toFixed(0),
     (1000 * latencies[i].medianSeconds).toFixed(1),
   ]);
   const columns = [
-    ...['', 'step (s)', 'p10–p90', 'peak memory (MiB)'],
+    ...['', 'step (s)', 'p10–p90', 'train (images/s)', 'peak memory (MiB)'],
     ...['evaluate (images/s)', 'one image (ms)'],
   ];
   const number = (value: number | null) => value?.toFixed(2) ?? 'not measured';
   return `
-${cpu}, ${threads} threads; batches of ${batchSize} at ${inputSize}×${inputSize}; medians of ${rounds} rounds
+${cpu}, ${threads} threads, on the ${device}; batches of ${batchSize} at ${inputSize}×${inputSize}; medians of ${rounds} rounds
 
 ${markdownTable(columns, rows)}
 

@@ -3,14 +3,12 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { InputError, messageOf } from '../src/errors';
+import type { Precision } from '../src/tf/index';
 import { root, type Sizes, startTorch } from './contender';
 import { measure } from './measure';
 
 /** The fastest kind of PyTorch worker in each precision that works here. */
-export interface TunedTorch {
-  float32?: string;
-  bfloat16?: string;
-}
+export type TunedTorch = Partial<Record<Precision, string>>;
 
 const TORCH = 'torch==2.13.0';
 
@@ -33,24 +31,25 @@ export function torchPython(say: (line: string) => void): string | undefined {
 }
 
 /**
- * Finds the fastest configuration in each precision. bfloat16 is left out if a step takes more than 8 times as
+ * Finds the fastest configuration in float32 and in `low`. This one is left out if a step takes more than 8 times as
  * long as in float32: the processor has no instructions for it.
  */
 export async function fastestTorch(
   python: string,
   sizes: Sizes,
+  low: Precision,
   say: (line: string) => void,
 ): Promise<TunedTorch> {
   say('Finding the fastest PyTorch configuration:');
   const float32 = await fastestKind('float32', python, sizes, 600, say);
   if (!float32) throw new InputError('PyTorch is installed but cannot run a step');
-  const bfloat16 = await fastestKind('bfloat16', python, sizes, 8 * float32.seconds, say);
-  return { float32: float32.kind, bfloat16: bfloat16?.kind };
+  const lower = await fastestKind(low, python, sizes, 8 * float32.seconds, say);
+  return { float32: float32.kind, [low]: lower?.kind };
 }
 
 /** Tries eager and compiled, three steps each. Returns undefined if neither works or a step exceeds `limitSeconds`. */
 async function fastestKind(
-  precision: 'float32' | 'bfloat16',
+  precision: Precision,
   python: string,
   sizes: Sizes,
   limitSeconds: number,

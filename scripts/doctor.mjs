@@ -1,21 +1,15 @@
 // Checks this machine. For each problem it prints the fix. See --help.
-import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { commandLine } from './command.mjs';
-import {
-  pythonEnvironment,
-  root,
-  runtimeEnvironment,
-  tensorflowWheel,
-  tsxLoader,
-} from './environment.mjs';
-import { hasNvidiaDriver } from './machine.mjs';
+import { describeCards, gpuProblem, missingLibraries, probe } from './cuda.mjs';
+import { cudaFolders, pythonEnvironment, root, tensorflowWheel } from './environment.mjs';
+import { nvidiaDriver } from './machine.mjs';
 import { setupSteps } from './steps.mjs';
 
 const HELP = `Usage: npm run doctor [-- --json]
 
-Checks Node, the npm packages, the Python environment, TensorFlow, its binding, the Jupyter kernel, the device,
-the threads, the allocator settings and the data. Changes nothing. Exits with 1 if it finds a problem.
+Checks Node, the npm packages, the Python environment, TensorFlow, its binding, the Jupyter kernel, the device
+(with the CUDA libraries and the card), the threads, the allocator settings and the data. Changes nothing. Exits with 1 if it finds a problem.
 
   --json   print only {ok, checks: [{name, ok, value, fix}]}
   --help   show this help`;
@@ -38,7 +32,7 @@ const { prefix, conda } = pythonEnvironment();
 const relative = path.relative(root, prefix);
 const shown = `${conda ? 'conda, ' : ''}${relative.startsWith('..') ? prefix : relative}`;
 const wheel = tensorflowWheel(prefix);
-const [npm, python, binding, kernel] = setupSteps();
+const [npm, python, binding, kernel, gpu] = setupSteps();
 checkStep('npm packages', npm, 'match the lock file', 'missing, or different from the lock file');
 checkStep(
   'Python environment',
@@ -50,29 +44,51 @@ check('TensorFlow wheel', Boolean(wheel), wheel ?? 'missing');
 checkStep('Binding', binding, 'built for this wheel', 'missing, or built for another wheel');
 checkStep('Kernel', kernel, 'tslab, for this checkout', 'missing, or for another checkout');
 
-const probe =
+if (gpu.gpu) checkStep('GPU check', gpu, 'done', 'not done');
+if (cudaFolders(prefix).length > 0) {
+  const missing = missingLibraries();
+  const value = missing.length === 0 ? 'all found' : `missing: ${missing.join(', ')}`;
+  check('CUDA libraries', missing.length === 0, value, 'rm -r .venv && npm run setup');
+}
+if (nvidiaDriver()) {
+  const { ok, text } = describeCards();
+  check('Card', ok || !gpu.gpu, text, 'reinstall the NVIDIA driver');
+}
+const found =
   npm.isDone() && binding.isDone()
-    ? runProbe()
+    ? await probe()
     : { error: 'not checked: the set-up is incomplete' };
-if (probe.error) {
-  check('TensorFlow', false, probe.error);
+if (found.error) {
+  check('TensorFlow', false, found.error, gpu.gpu ? 'npm run setup -- --device cpu' : undefined);
 } else {
-  check('TensorFlow', probe.computes, `${probe.tensorflow}, backend ${probe.backend}`);
+  const { tensorflow, backend, failures } = found;
   check(
-    'Device',
-    probe.device === 'GPU' || !python.gpu || !hasNvidiaDriver(),
-    probe.device,
-    "TensorFlow does not see the GPU: compare the driver's CUDA version (nvidia-smi), or run npm run setup -- --device cpu",
+    'TensorFlow',
+    failures.length === 0,
+    [`${tensorflow}, backend ${backend}`, ...failures].join('; '),
+    'npm run setup -- --device cpu',
   );
-  check('Threads', true, String(probe.threads));
+  const problem = gpu.gpu && gpuProblem(found);
+  if (problem) {
+    check(
+      'Device',
+      false,
+      `${found.deviceName}; a GPU was asked for and cannot be used: ${problem}`,
+      'install the NVIDIA driver, so that nvidia-smi lists the card; or: npm run setup -- --device cpu',
+    );
+  } else {
+    const why = gpu.problem ? `; the GPU cannot be used: ${gpu.problem}` : '';
+    check('Device', true, `${found.deviceName}${why}`);
+  }
+  check('Threads', true, String(found.threads));
   if (process.report.getReport().header.glibcVersionRuntime) {
-    const off = Object.keys(probe.allocator).filter((name) => !probe.allocator[name]);
+    const off = Object.keys(found.allocator).filter((name) => !found.allocator[name]);
     const value = off.length === 0 ? 'in force' : `not in force: ${off.join(', ')}`;
     check('Allocator settings', off.length === 0, value, `unset ${off.join(' ')}`);
   } else {
     check('Allocator settings', true, 'not used: they need glibc');
   }
-  const bad = probe.data.filter(({ ok }) => !ok).map(({ file }) => file);
+  const bad = found.data.filter(({ ok }) => !ok).map(({ file }) => file);
   check(
     'Data',
     bad.length === 0,
@@ -90,18 +106,3 @@ if (values.json) {
   }
 }
 process.exitCode = ok ? 0 : 1;
-
-/** What only a process that has loaded TensorFlow can find out. */
-function runProbe() {
-  const { stdout, stderr, status } = spawnSync(
-    process.execPath,
-    ['--import', tsxLoader, path.join(root, 'src', 'cli', 'probe.ts')],
-    { cwd: root, env: runtimeEnvironment(), encoding: 'utf8' },
-  );
-  try {
-    return JSON.parse(stdout);
-  } catch {
-    const reason = stderr.split('\n').find((line) => /^\w*Error: /.test(line));
-    return { error: reason ?? `TensorFlow does not load (exit ${status})` };
-  }
-}

@@ -13,14 +13,27 @@ export const tsxLoader = path.join(nodeModules, 'tsx', 'dist', 'loader.mjs');
 /** The user's folder, to which the paths on the command line are relative. (npm changes to the root.) */
 export const userFolder = process.env.INIT_CWD ?? process.cwd();
 
-/** Settings that TensorFlow and the allocator read when a process starts. */
+const USERS_PATH = ':$LD_LIBRARY_PATH'; // Jupyter inserts the variable's value
+
+/**
+ * Settings that TensorFlow, the allocator and the dynamic linker read when a process starts, for a kernelspec. With
+ * TensorFlow's CUDA build, its libraries are on the linker's path: the list inside TensorFlow 2.21 is not complete.
+ */
 export function runtimeSettings() {
-  return JSON.parse(read(path.join(root, 'scripts', 'runtime-env.json')));
+  const settings = JSON.parse(read(path.join(root, 'scripts', 'runtime-env.json')));
+  const cuda = cudaFolders(pythonEnvironment().prefix).join(':');
+  return cuda ? { ...settings, LD_LIBRARY_PATH: `${cuda}${USERS_PATH}` } : settings;
 }
 
 /** The environment of every process that loads TensorFlow. Variables set by the user win. */
 export function runtimeEnvironment() {
-  return { ...runtimeSettings(), ...process.env };
+  const { LD_LIBRARY_PATH: linkerPath, ...settings } = runtimeSettings();
+  const environment = { ...settings, ...process.env };
+  if (!linkerPath) return environment;
+  const cuda = linkerPath.replace(USERS_PATH, '');
+  const theirs = process.env.LD_LIBRARY_PATH ?? '';
+  if (theirs.startsWith(cuda)) return environment; // from one of our processes
+  return { ...environment, LD_LIBRARY_PATH: theirs ? `${cuda}:${theirs}` : cuda };
 }
 
 /** The Python environment: the active conda environment (not `base`), or else `.venv`. */
@@ -47,6 +60,14 @@ export function tensorflowWheel(prefix) {
     .find((name) => /^tensorflow(_cpu)?-[\d.]+\.dist-info$/.test(name))
     ?.replace('.dist-info', '')
     .replace('-', ' ');
+}
+
+/** The folders of the CUDA libraries, if the installed TensorFlow is the CUDA build. */
+export function cudaFolders(prefix) {
+  if (!tensorflowWheel(prefix)?.startsWith('tensorflow ')) return [];
+  const nvidia = path.join(path.dirname(tensorflowFolder(prefix)), 'nvidia');
+  const folders = namesIn(nvidia).map((name) => path.join(nvidia, name, 'lib'));
+  return folders.filter((folder) => fs.existsSync(folder));
 }
 
 function namesIn(folder) {

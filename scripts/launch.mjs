@@ -5,13 +5,14 @@ import readline from 'node:readline';
 import { UserError } from './command.mjs';
 import { root, runtimeEnvironment } from './environment.mjs';
 
-// TensorFlow 2.21 prints these two lines when it loads, at any log level.
+// TensorFlow 2.21 prints the first two lines when it loads, at any log level; the CUDA build also the third if
+// there is no driver. (`npm run doctor` says so in words.)
 const NOISE =
-  /^WARNING: All log messages before absl|port\.cc:\d+\] oneDNN custom operations are on/;
+  /^WARNING: All log messages before absl|port\.cc:\d+\] oneDNN custom operations are on|cuda_platform\.cc:\d+\] failed call to cuInit: .*\(303\)/;
 
 /**
- * Runs a program with the environment that TensorFlow needs and resolves to its exit code. Drops TensorFlow's
- * two lines from standard error. Passes SIGTERM on, and SIGINT unless the terminal does that.
+ * Runs a program with the environment that TensorFlow needs and resolves to its exit code. Drops the lines of
+ * NOISE from standard error. Passes SIGTERM on, and SIGINT unless the terminal does that.
  */
 export function launch(program, args, cwd = root) {
   return new Promise((resolve, reject) => {

@@ -17,8 +17,12 @@ export function checkNode() {
   );
 }
 
-export function hasNvidiaDriver() {
-  return fs.existsSync('/proc/driver/nvidia/version') || isOnPath('nvidia-smi');
+/** The NVIDIA driver, if there is one and TensorFlow has a CUDA build for this system. */
+export function nvidiaDriver() {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
+  const file = '/proc/driver/nvidia/version';
+  if (fs.existsSync(file)) return read(file).trim();
+  return isOnPath('nvidia-smi') ? 'nvidia-smi' : undefined; // Windows' driver under WSL
 }
 
 /** Returns a Python that TensorFlow has wheels for and that can create virtual environments. */

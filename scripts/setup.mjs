@@ -13,8 +13,8 @@ const HELP = `Usage: npm run setup [-- --device cpu|gpu|auto]
 Installs what is missing: the npm packages, a Python environment with TensorFlow and JupyterLab, the
 TensorFlow binding, and the Jupyter kernel. Does nothing if everything is up to date.
 
-  --device   the TensorFlow to install: cpu, gpu (CUDA), or auto (gpu if there is an NVIDIA driver).
-             The choice is remembered. You can also set the variable TUTORIAL_DEVICE.
+  --device   the TensorFlow to install: cpu, gpu (CUDA), or auto (gpu if there is an NVIDIA driver and TensorFlow
+             can compute on the card). The choice is remembered. You can also set the variable TUTORIAL_DEVICE.
   --help     show this help
 
 To choose the Python for the environment, set the variable PYTHON.`;
@@ -34,9 +34,11 @@ export async function setup(device = process.env.TUTORIAL_DEVICE) {
   try {
     unlock = await lock(interrupt.signal);
     checkMachine(toDo()); // again: another process may have done some steps meanwhile
-    for (const step of setupSteps(device)) {
-      if (!step.isDone()) await show(step.name, () => step.run(interrupt.signal));
+    // The steps again after each: one may undo another, and what they do depends on those before.
+    for (let [step] = toDo(); step; [step] = toDo()) {
+      await show(step.name, () => step.run(interrupt.signal));
       interrupt.signal.throwIfAborted();
+      if (!step.isDone()) throw new Error(`the step '${step.name}' ran and is not done`);
     }
   } finally {
     unlock?.();
@@ -68,13 +70,14 @@ async function show(name, run) {
   if (isTTY) draw();
   else process.stderr.write(`  … ${name}\n`);
   const timer = isTTY && setInterval(draw, 1000);
+  let note;
   try {
-    await run();
+    note = await run();
   } finally {
     clearInterval(timer);
     if (isTTY) process.stderr.write('\r\x1b[2K');
   }
-  process.stderr.write(`  ✓ ${name}: ${seconds()}\n`);
+  process.stderr.write(`  ✓ ${name}: ${seconds()}\n${note ? `    ${note}\n` : ''}`);
 }
 
 /**

@@ -5,6 +5,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from './command.mjs';
+import { gpuProblem, hasCuSolverLink, linkCuSolver, probe } from './cuda.mjs';
 import {
   bindingPackage,
   nodeModules,
@@ -17,13 +18,14 @@ import {
   tensorflowWheel,
 } from './environment.mjs';
 import { runSilently } from './launch.mjs';
-import { checkCompiler, findPython, hasNvidiaDriver, nodeHeaders } from './machine.mjs';
+import { checkCompiler, findPython, nodeHeaders, nvidiaDriver } from './machine.mjs';
 
 const MARK = '.tutorial-setup.json';
 
 /**
- * The steps in order: npm packages, Python packages, binding, kernel. `isDone()`; `needs()` throws UserError if the
- * machine lacks something; `run(signal)` stops when the AbortSignal fires.
+ * The steps in order: npm packages, Python packages, binding, kernel, GPU. `isDone()`; `needs()` throws UserError if
+ * the machine lacks something; `run(signal)` stops when the AbortSignal fires, and may resolve to a note for the user.
+ * After the GPU step, an earlier one may no longer be done.
  *
  * @param {string | undefined} requestedDevice `cpu`, `gpu` or `auto`; undefined: the last choice
  */
@@ -34,6 +36,7 @@ export function setupSteps(requestedDevice) {
     pythonPackages(environment, requestedDevice),
     binding(environment),
     kernel(environment),
+    gpuCheck(environment, requestedDevice),
   ];
 }
 
@@ -60,18 +63,27 @@ function npmPackages() {
 
 function pythonPackages({ prefix, python, conda }, requestedDevice) {
   const mark = path.join(prefix, MARK);
-  const device = requestedDevice ?? readJson(mark)?.device ?? 'auto';
-  const gpu = device === 'gpu' || (device === 'auto' && hasNvidiaDriver());
+  const { device, gpu, unusable } = chosenDevice(prefix, requestedDevice);
+  const cuda = path.join(root, 'scripts', 'cuda.txt');
   const pins = pythonPins();
   const wheel = tensorflowRequirement(pins.tensorflow, gpu);
-  const key = sha256(read(path.join(root, 'environment.yml')), wheel, prefix);
+  const key = sha256(
+    ...[read(path.join(root, 'environment.yml')), wheel, prefix],
+    ...(gpu ? [read(cuda)] : []),
+  );
   const isInstalled = () =>
     readJson(mark)?.key === key && fs.existsSync(python) && Boolean(tensorflowFolder(prefix));
   return {
     name: `Python packages in ${conda ? `conda environment ${prefix}` : '.venv'} (${gpu ? 'CUDA' : 'CPU'})`,
-    gpu,
     isDone: () => isInstalled() && readJson(mark).device === device,
-    needs: () => (conda ? undefined : findPython()),
+    needs() {
+      if (gpu && (process.platform !== 'linux' || process.arch !== 'x64')) {
+        throw new UserError(
+          'TensorFlow has a CUDA build for Linux on x86-64 only: npm run setup -- --device cpu',
+        );
+      }
+      if (!conda) findPython();
+    },
     async run(signal) {
       if (!isInstalled()) {
         fs.rmSync(mark, { force: true });
@@ -80,20 +92,65 @@ function pythonPackages({ prefix, python, conda }, requestedDevice) {
         const install = (...args) =>
           pip('install', '--no-input', '--disable-pip-version-check', ...args);
         if (conda) {
-          await pip('uninstall', '--yes', gpu ? 'tensorflow-cpu' : 'tensorflow');
+          const others = gpu ? ['tensorflow-cpu'] : ['tensorflow', '--requirement', cuda];
+          await pip('uninstall', '--yes', ...others);
         } else {
           fs.rmSync(prefix, { recursive: true, force: true });
           await runSilently(findPython(), ['-m', 'venv', prefix], signal);
         }
-        // We need TensorFlow's library and headers, not the Python packages that it depends on. But the CUDA
-        // libraries are such packages.
-        await install(...(gpu ? [] : ['--no-deps']), wheel);
+        // We need TensorFlow's library and headers, not the Python packages that it depends on, except for the CUDA
+        // libraries.
+        await install('--no-deps', wheel, ...(gpu ? ['--requirement', cuda] : []));
         await install(...pins.others);
         if (!tensorflowFolder(prefix)) {
           throw new UserError(`${wheel} was installed but contains no headers`);
         }
       }
-      writeJson(mark, { key, device });
+      writeJson(mark, { key, device, gpu: device === 'auto' ? unusable : undefined });
+    },
+  };
+}
+
+/**
+ * Which build of TensorFlow to install. `auto` is the CUDA build if there is a driver, unless the GPU check has failed
+ * with this driver: then `unusable` is its result.
+ */
+function chosenDevice(prefix, requestedDevice) {
+  const known = readJson(path.join(prefix, MARK));
+  const device = requestedDevice ?? known?.device ?? 'auto';
+  const isCurrent = known?.gpu?.problem && known.gpu.key === gpuKey();
+  const unusable = isCurrent ? known.gpu : undefined;
+  const gpu = device === 'gpu' || (device === 'auto' && Boolean(nvidiaDriver()) && !unusable);
+  return { device, gpu, unusable };
+}
+
+/** What the result of the GPU check depends on. */
+function gpuKey() {
+  return sha256(nvidiaDriver() ?? '', pythonPins().tensorflow);
+}
+
+/** Computes on the GPU. With `auto`, a GPU that does not work makes the set-up install the CPU build. */
+function gpuCheck({ prefix }, requestedDevice) {
+  const mark = path.join(prefix, MARK);
+  const { device, gpu, unusable } = chosenDevice(prefix, requestedDevice);
+  return {
+    name: 'GPU check',
+    /** The device that was asked for, whether the CUDA build is to be installed, and why not if it could be. */
+    ...{ device, gpu, problem: unusable?.problem },
+    isDone: () => !gpu || (hasCuSolverLink(prefix) && readJson(mark)?.gpu?.key === gpuKey()),
+    needs: () => {},
+    async run(signal) {
+      linkCuSolver(prefix);
+      const found = await probe(signal);
+      signal.throwIfAborted();
+      const problem = gpuProblem(found);
+      writeJson(mark, { ...readJson(mark), gpu: { key: gpuKey(), problem } });
+      if (!problem) return found.deviceName;
+      const next =
+        device === 'auto'
+          ? "TensorFlow's CPU build is installed instead. To insist: npm run setup -- --device gpu"
+          : 'Until it can, TensorFlow computes on the CPU. To check again: npm run doctor';
+      return `The GPU cannot be used: ${problem}.\n    ${next}.`;
     },
   };
 }
@@ -205,7 +262,7 @@ function pythonPins() {
 
 /** Only Linux on x86-64 has a smaller wheel for CPUs. */
 function tensorflowRequirement(version, gpu) {
-  if (gpu) return `tensorflow[and-cuda]==${version}`;
+  if (gpu) return `tensorflow==${version}`;
   const small = process.platform === 'linux' && process.arch === 'x64';
   return `${small ? 'tensorflow-cpu' : 'tensorflow'}==${version}`;
 }

@@ -2,7 +2,7 @@
 import { epochBatches, loadDataset, makeBatch, slice } from '../../src/data/index';
 import { alexnet } from '../../src/model/index';
 import { predictBatch } from '../../src/predict/index';
-import { autocast, type Precision, tf } from '../../src/tf/index';
+import { autocast, type Precision, tf, waitForDevice } from '../../src/tf/index';
 import { newTraining, trainStep } from '../../src/train/index';
 import { compareOps } from './ops';
 import { profile } from './profile';
@@ -17,15 +17,16 @@ const set = slice(loadDataset('train'), 0, Math.max(batchSize, 2));
 const indices = epochBatches(set.length, batchSize)[0];
 const model = alexnet({ inputSize });
 const training = newTraining(model, { precision });
-const step = () => trainStep(training, set, [indices]);
+const step = () => {
+  trainStep(training, set, [indices]);
+  waitForDevice();
+};
 
 // Created on first use, because each task's peak memory is measured.
 let images: tf.Tensor4D | undefined;
 
 serve({
-  step: () => {
-    step();
-  },
+  step,
   evaluate: () => {
     images ??= makeBatch(set, indices, inputSize).images;
     tf.tidy(() =>

@@ -7,6 +7,7 @@ import {
   type Precision,
   runOp,
   tf,
+  waitForDevice,
 } from '../../src/tf/index';
 
 /**
@@ -29,6 +30,7 @@ export function convolutionRate(precision: Precision): number {
   const seconds = Array.from({ length: 12 }, () => {
     const started = performance.now();
     free(...runOp('Conv2D', attributes, handles));
+    waitForDevice();
     return (performance.now() - started) / 1000;
   })
     .slice(2)

@@ -1,6 +1,7 @@
 /** Stock tfjs on the same TensorFlow: stock.ts float32 BATCH INPUT_SIZE. */
 import '../../src/tf/binding'; // not src/tf/index, which installs our faster operations
 import * as tf from '@tensorflow/tfjs-node-gpu';
+import { waitForDevice } from '../../src/tf/device';
 import { serve } from './protocol';
 
 const batchSize = Number(process.argv[3]);
@@ -46,6 +47,7 @@ const one = images.slice(0, 1);
 serve({
   step: async () => {
     await model.trainOnBatch(images, labels);
+    waitForDevice();
   },
   evaluate: () => {
     tf.tidy(() => (model.predict(images, { batchSize }) as tf.Tensor).argMax(1).dataSync());

@@ -1,7 +1,7 @@
-"""PyTorch: torch_worker.py KIND BATCH INPUT_SIZE THREADS. Reads and writes the same lines as protocol.ts.
+"""PyTorch: torch_worker.py KIND BATCH INPUT_SIZE THREADS CPU|GPU. Reads and writes the same lines as protocol.ts.
 
 KIND is `article` (the article's loop as written) or `PRECISION[-compiled]`: channels_last, fused AdamW,
-autocast for bfloat16, and torch.compile for `-compiled`.
+autocast for bfloat16 and float16 (with loss scaling), and torch.compile for `-compiled`.
 """
 
 import json
@@ -22,17 +22,21 @@ warnings.filterwarnings("ignore")
 kind, batch_size, input_size, threads = sys.argv[1], *map(int, sys.argv[2:5])
 torch.set_num_threads(threads)
 torch.manual_seed(0)
+device = "cuda" if sys.argv[5] == "GPU" else "cpu"
 
 
 class Article:
     """The article's loop: zero_grad in every iteration, step in every fourth. On a CPU its GradScaler does nothing."""
 
+    scales = device == "cuda"
+
     def __init__(self):
-        self.model = AlexNet(input_size)
+        self.model = AlexNet(input_size).to(device)
+        self.scaler = torch.amp.GradScaler(device, enabled=self.scales)
         self.optimizer = optim.AdamW(self.model.parameters(), lr=0.001)
         self.criterion = nn.CrossEntropyLoss()
-        self.inputs = torch.rand(batch_size, 1, input_size, input_size) * 2 - 1
-        self.labels = torch.arange(batch_size) % 10
+        self.inputs = torch.rand(batch_size, 1, input_size, input_size, device=device) * 2 - 1
+        self.labels = torch.arange(batch_size, device=device) % 10
         self.iteration = 0
 
     def step(self):
@@ -40,9 +44,10 @@ class Article:
         self.iteration += 1
         self.optimizer.zero_grad()
         loss = self.criterion(self.model(self.inputs), self.labels)
-        loss.backward()
+        self.scaler.scale(loss).backward()
         if self.iteration % 4 == 0:
-            self.optimizer.step()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
             self.optimizer.zero_grad()
         loss.item()
 
@@ -63,9 +68,13 @@ class Article:
 class Tuned(Article):
     """Everything that makes it faster: memory layout, fused optimizer, autocast, compilation."""
 
+    scales = kind.startswith("float16")
+
     def __init__(self):
         super().__init__()
-        self.low = kind.startswith("bfloat16")
+        self.low = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(kind.split("-")[0])
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")  # TF32 on a GPU, as in TensorFlow
         self.model = self.model.to(memory_format=torch.channels_last)
         self.inputs = self.inputs.to(memory_format=torch.channels_last)
         self.optimizer = optim.AdamW(self.model.parameters(), lr=0.001, fused=True)
@@ -73,15 +82,18 @@ class Tuned(Article):
             self.model = torch.compile(self.model)
 
     def forward(self, inputs):
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.low):
+        with torch.autocast(device, dtype=self.low, enabled=self.low is not None):
             return self.model(inputs)
 
     def step(self):
         self.model.train()
         self.optimizer.zero_grad()
         loss = self.criterion(self.forward(self.inputs).float(), self.labels)
-        loss.backward()
-        self.optimizer.step()
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if device == "cuda":
+            torch.cuda.synchronize()
         loss.item()
 
 

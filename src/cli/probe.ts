@@ -1,26 +1,64 @@
-/** For `npm run doctor`: loads TensorFlow and prints as JSON what only such a process can find out. */
+/**
+ * For `npm run doctor` and the set-up: loads TensorFlow, computes with it, and prints as JSON what only such a process
+ * can find out.
+ */
 import fs from 'node:fs';
 import os from 'node:os';
 import { verifyEmbeddedMnist } from '../data/index';
-import { backend, tf } from '../tf/index';
+import { messageOf } from '../errors';
+import { autocast, backend, device, tf } from '../tf/index';
+import { AdamW } from '../train/index';
 
 // The allocator reads its settings only when the process starts.
 const atStart = fs.existsSync('/proc/self/environ')
   ? fs.readFileSync('/proc/self/environ', 'utf8').split('\0')
   : [];
 const settings: Record<string, string> = require('../../scripts/runtime-env.json');
-const allocator = Object.entries(settings).filter(([name]) => name !== 'TF_CPP_MIN_LOG_LEVEL');
+const allocator = Object.entries(settings).filter(([name]) => /MALLOC|malloc/.test(name));
 
-const { binding, isUsingGpuDevice } = backend();
-const seven = tf.tidy(
-  () => tf.matMul(tf.tensor2d([[1, 2]]), tf.tensor2d([[3], [2]])).dataSync()[0],
-);
+/** What training needs from the device. Each returns numbers and what they should be. */
+const COMPUTATIONS: Record<string, () => [got: tf.Tensor, want: number[]]> = {
+  'a multiplication': () => [tf.matMul(tf.tensor2d([[1, 2]]), tf.tensor2d([[3], [2]])), [7]],
+  'a bfloat16 convolution': () => [
+    autocast('bfloat16', () =>
+      tf.conv2d(tf.ones([1, 3, 3, 8]) as tf.Tensor4D, tf.ones([3, 3, 8, 8]), 1, 'valid'),
+    ),
+    Array(8).fill(72),
+  ],
+  'the gradient of max-pooling': () => [
+    tf.grad((x) => tf.maxPool(x as tf.Tensor4D, 2, 2, 'valid'))(
+      tf.tensor4d([1, 4, 2, 3], [1, 2, 2, 1]),
+    ),
+    [0, 1, 0, 0],
+  ],
+  'an Adam update': () => {
+    const weights = tf.variable(tf.tensor1d([1, 2]));
+    const optimizer = new AdamW({ learningRate: 0.5, weightDecay: 0 });
+    optimizer.step([weights], { [weights.name]: tf.tensor1d([3, -3]) });
+    optimizer.dispose();
+    return [weights, [0.5, 2.5]]; // the first step moves each weight by the learning rate
+  },
+};
+
+/** The computations that fail or give a wrong result on this device, with the reason. */
+const failures = Object.entries(COMPUTATIONS).flatMap(([what, compute]) => {
+  try {
+    const [got, want] = compute();
+    const values = [...got.dataSync()];
+    const isRight = want.every((value, i) => Math.abs(values[i] - value) < 0.01 * value + 1e-3);
+    return isRight ? [] : [`${what} gives ${values}, want ${want}`];
+  } catch (error) {
+    return [`${what} fails: ${messageOf(error).split('\n')[0]}`];
+  }
+});
+
 process.stdout.write(
   JSON.stringify({
-    tensorflow: binding.TF_Version,
+    tensorflow: backend().binding.TF_Version,
     backend: tf.getBackend(),
-    computes: seven === 7,
-    device: isUsingGpuDevice ? 'GPU' : 'CPU',
+    failures,
+    device: device().kind,
+    deviceName: device().name,
     threads: Number(process.env.TF_NUM_INTRAOP_THREADS) || os.availableParallelism(),
     allocator: Object.fromEntries(
       allocator.map(([name, value]) => [name, atStart.includes(`${name}=${value}`)]),

@@ -19,7 +19,7 @@ import {
   weightsSha256,
 } from '../runs/index';
 import type { Setting } from '../settings';
-import { fastestPrecision, type Precision, type tf } from '../tf/index';
+import { device, fastestPrecision, type Precision, type tf } from '../tf/index';
 import { type EpochRecord, newTraining, trainStep } from '../train/index';
 import { percent, plainTable, streamProgress } from '../viz/index';
 import {
@@ -119,7 +119,7 @@ async function trainCommand(args: TrainArguments, program: Command): Promise<voi
     onStart: () =>
       say(
         `${images.name}: ${count(train.length)} images, ${count(validation?.length ?? 0)} more for validation; ` +
-          `${count(model.countParams())} parameters; ${precision}; run folder ${args.run}\n` +
+          `${count(model.countParams())} parameters; ${precision} on the ${device().name}; run folder ${args.run}\n` +
           `Input: ${inputText(model)}`,
       ),
     onProgress: streamProgress(process.stdout),

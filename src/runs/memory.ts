@@ -1,6 +1,6 @@
 import { InputError } from '../errors';
 import { availableMemory } from '../memory';
-import type { tf } from '../tf/index';
+import { device, type tf } from '../tf/index';
 
 /** Node, tfjs and TensorFlow. */
 const BASE_BYTES = 500 * 2 ** 20;
@@ -29,11 +29,11 @@ export function trainingMemory(model: tf.LayersModel, batchSize: number): number
  * Throws InputError if a network with so many weights cannot be trained in `available` bytes. Called before the
  * network is built: the first dense layer of a large input alone can need more than there is.
  */
-export function checkWeightsFit(parameters: number, available = availableMemory()): void {
+export function checkWeightsFit(parameters: number, available = deviceMemory()): void {
   const need = BASE_BYTES + 4 * (PER_WEIGHT + PER_LARGEST_WEIGHT) * parameters;
   if (need <= available) return;
   throw new InputError(
-    `${parameters.toLocaleString('en-US')} parameters need about ${gib(need)} GiB of memory in training, and ` +
+    `${parameters.toLocaleString('en-US')} parameters need about ${gib(need)} GiB of ${memory()} in training, and ` +
       `${gib(available)} are free: use a smaller input size`,
   );
 }
@@ -42,14 +42,14 @@ export function checkWeightsFit(parameters: number, available = availableMemory(
 export function checkMemory(
   model: tf.LayersModel,
   batchSize: number,
-  available = availableMemory(),
+  available = deviceMemory(),
 ): void {
   const need = trainingMemory(model, batchSize);
   if (need <= available) return;
   const perImage = trainingMemory(model, 2) - trainingMemory(model, 1);
   const fits = Math.floor((available - trainingMemory(model, 0)) / perImage);
   throw new InputError(
-    `batch size ${batchSize} needs about ${gib(need)} GiB of memory, and ${gib(available)} are free: ` +
+    `batch size ${batchSize} needs about ${gib(need)} GiB of ${memory()}, and ${gib(available)} are free: ` +
       (fits >= 1
         ? `batch size ${fits} would fit (with ${Math.ceil(batchSize / fits)} accumulation steps the result is the same)`
         : 'not even a single image would fit; use a smaller input size'),
@@ -57,6 +57,14 @@ export function checkMemory(
 }
 
 const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
+
+/** The free bytes of the GPU, if TensorFlow uses one, otherwise of the machine. Infinity if unknown. */
+function deviceMemory(): number {
+  const { kind, freeBytes = Infinity } = device();
+  return kind === 'GPU' ? freeBytes : availableMemory();
+}
+
+const memory = () => (device().kind === 'GPU' ? 'memory on the GPU' : 'memory');
 
 function product(shape: readonly (number | null)[]): number {
   return shape.reduce<number>((a, b) => a * (b ?? 1), 1);

@@ -19,6 +19,7 @@ installGradients();
 export { autocast } from './autocast';
 export { Recording } from './backward';
 export { normaliseBatch } from './batch-norm';
+export { device, waitForDevice } from './device';
 export { handleOf } from './entries';
 export { FusedAdam, type Moments } from './fused-adam';
 export {

@@ -4,6 +4,14 @@ import type { tf } from './load';
 export const PRECISIONS = ['float32', 'bfloat16', 'float16'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
+export interface Device {
+  kind: 'CPU' | 'GPU';
+  /** `CPU`, or `GPU (Tesla T4)`. */
+  name: string;
+  /** The card's free memory when it was first asked for. Undefined for the CPU, or if nvidia-smi does not say. */
+  freeBytes?: number;
+}
+
 export interface Tuning {
   /** The type that `autocast` has set. */
   low?: number;
@@ -13,6 +21,8 @@ export interface Tuning {
   oneDnn: Map<number, boolean>;
   /** The processor's instruction sets, as Linux names them. */
   instructions?: Set<string>;
+  /** What `device` has found. */
+  device?: Device;
   /** What `--precision auto` resolves to. */
   fastest?: Precision;
   /** Variables to dispose once the layer that uses them is unreachable. */

@@ -18,7 +18,7 @@ import {
   weightsSha256,
 } from '../../src/runs/index';
 import { loadModel } from '../../src/storage/index';
-import { type Precision, tf } from '../../src/tf/index';
+import { backend, type Precision, tf } from '../../src/tf/index';
 import type { History } from '../../src/train/index';
 import { python } from '../support/command';
 import { temporaryFolder } from '../support/idx';
@@ -449,6 +449,11 @@ test('insufficient memory is reported before training, with a batch size that fi
   );
   expect(() => checkMemory(model, 40, available)).not.toThrow();
   expect(() => checkMemory(model, 1, 1000)).toThrow('not even a single image would fit');
+  const { tuning } = backend();
+  tuning.device = { kind: 'GPU', name: 'GPU', freeBytes: available };
+  expect(() => checkMemory(model, 40)).not.toThrow();
+  expect(() => checkMemory(model, 41)).toThrow(/GiB of memory on the GPU, and .* are free/);
+  tuning.device = undefined;
 });
 
 test('a network with too many weights is refused before it is built', () => {

@@ -7,7 +7,7 @@ import {
   runTensorOp,
   tf,
 } from '../../src/tf/index';
-import { measuredPrecision } from '../../src/tf/precision';
+import { fastest, measuredPrecision } from '../../src/tf/precision';
 import { expectNoLeak } from '../support/tensors';
 
 /** ‖a − b‖ / ‖b‖. */
@@ -175,10 +175,24 @@ test('a product in low precision sees the new value of a variable', () => {
   });
 });
 
-test('auto is float32 or bfloat16', () => {
+test('auto on a CPU is float32 or bfloat16', () => {
   for (const precision of [fastestPrecision(), measuredPrecision()]) {
     expect(['float32', 'bfloat16']).toContain(precision);
   }
+});
+
+test.each([
+  ['T4', { float32: 10, bfloat16: 12, float16: 3 }, 'float16'],
+  ['A100', { float32: 10, bfloat16: 5, float16: 4.9 }, 'bfloat16'],
+  ['P100', { float32: 10, bfloat16: 30, float16: 9 }, 'float32'],
+  ['no bfloat16', { float32: 10, float16: 3 }, 'float16'],
+])('auto on a GPU like the %s', (_, times: Partial<Record<Precision, number>>, want) => {
+  const milliseconds = (precision: Precision) => {
+    const time = times[precision];
+    if (time === undefined) throw new Error('no kernel');
+    return time;
+  };
+  expect(fastest(milliseconds, ['bfloat16', 'float16'])).toBe(want);
 });
 
 test('low-precision tensors can be read, cloned and disposed', async () => {
