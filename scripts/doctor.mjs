@@ -9,8 +9,9 @@ import {
   tensorflowWheel,
   tsxLoader,
 } from './environment.mjs';
+import { provideHome } from './home.mjs';
 import { hasNvidiaDriver } from './machine.mjs';
-import { setupSteps } from './steps.mjs';
+import { kernelFolder, setupSteps } from './steps.mjs';
 
 const HELP = `Usage: npm run doctor [-- --json]
 
@@ -22,6 +23,7 @@ the threads, the allocator settings and the data. Changes nothing. Exits with 1 
 
 const { values } = commandLine(HELP, { json: { type: 'boolean' } });
 const checks = [];
+provideHome();
 
 function check(name, ok, value, fix = 'npm run setup') {
   checks.push({ name, ok, value, ...(ok ? {} : { fix }) });
@@ -48,7 +50,8 @@ checkStep(
 );
 check('TensorFlow wheel', Boolean(wheel), wheel ?? 'missing');
 checkStep('Binding', binding, 'built for this wheel', 'missing, or built for another wheel');
-checkStep('Kernel', kernel, 'tslab, for this checkout', 'missing, or for another checkout');
+if (kernel.isDone() && python.isDone()) checkKernels();
+else checkStep('Kernel', kernel, 'tslab, for this checkout', 'missing, or for another checkout');
 
 const probe =
   npm.isDone() && binding.isDone()
@@ -90,6 +93,33 @@ if (values.json) {
   }
 }
 process.exitCode = ok ? 0 : 1;
+
+/** Asks Jupyter for all its kernels named tslab. The first is the one it starts. */
+function checkKernels() {
+  const script = `
+import json
+from jupyter_client.kernelspec import KernelSpecManager
+found = [KernelSpecManager(kernel_dirs=[folder]).find_kernel_specs().get("tslab")
+         for folder in KernelSpecManager().kernel_dirs]
+print(json.dumps([folder for folder in found if folder]))`;
+  const { stdout, stderr } = spawnSync(pythonEnvironment().python, ['-c', script], {
+    env: runtimeEnvironment(),
+    encoding: 'utf8',
+  });
+  let found;
+  try {
+    found = JSON.parse(stdout);
+  } catch {
+    const [reason] = stderr.trim().split('\n').slice(-1);
+    return check('Kernel', false, `Jupyter does not start: ${reason}`);
+  }
+  const ours = kernelFolder(prefix);
+  const others = found.filter((folder) => folder !== ours).join(', ');
+  const isOurs = found[0] === ours;
+  const note = `; there is another in ${others}, which a Jupyter not started with npm run lab may use`;
+  if (isOurs) check('Kernel', true, `tslab, for this checkout${others ? note : ''}`);
+  else check('Kernel', false, `Jupyter takes the kernel in ${others}`, `remove ${others}`);
+}
 
 /** What only a process that has loaded TensorFlow can find out. */
 function runProbe() {

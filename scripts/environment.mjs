@@ -18,9 +18,16 @@ export function runtimeSettings() {
   return JSON.parse(read(path.join(root, 'scripts', 'runtime-env.json')));
 }
 
-/** The environment of every process that loads TensorFlow. Variables set by the user win. */
+/** The environment of Jupyter and of every process that loads TensorFlow. Variables set by the user win. */
 export function runtimeEnvironment() {
-  return { ...runtimeSettings(), ...process.env };
+  return { ...runtimeSettings(), ...process.env, JUPYTER_PATH: jupyterPath() };
+}
+
+/** Jupyter's search path. Our folder comes first: the user may have another kernel named tslab. */
+function jupyterPath() {
+  const ours = path.join(pythonEnvironment().prefix, 'share', 'jupyter');
+  const theirs = (process.env.JUPYTER_PATH ?? '').split(path.delimiter);
+  return [...new Set([ours, ...theirs.filter(Boolean)])].join(path.delimiter);
 }
 
 /** The Python environment: the active conda environment (not `base`), or else `.venv`. */

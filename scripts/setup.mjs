@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { commandLine, fail, UserError } from './command.mjs';
 import { readJson, root } from './environment.mjs';
+import { provideHome } from './home.mjs';
 import { checkNode } from './machine.mjs';
 import { setupSteps } from './steps.mjs';
 
@@ -22,6 +23,7 @@ To choose the Python for the environment, set the variable PYTHON.`;
 /** Runs the steps that are not done yet. Returns whether there were any. Prints to standard error. */
 export async function setup(device = process.env.TUTORIAL_DEVICE) {
   checkNode();
+  provideHome();
   if (device !== undefined && !['cpu', 'gpu', 'auto'].includes(device)) {
     throw new UserError(`device is '${device}', want cpu, gpu or auto`);
   }
