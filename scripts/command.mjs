@@ -21,6 +21,9 @@ export function commandLine(help, options, allowPositionals = false) {
   process.exit(0);
 }
 
+/** Whether text on `stream` can be replaced. */
+export const isTerminal = (stream) => stream.isTTY && process.env.TERM !== 'dumb';
+
 /** Prints the error and exits. Only bugs show a stack trace. */
 export function fail(error) {
   if (error.name === 'AbortError') process.exit(130); // Ctrl-C during the set-up

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { commandLine, fail, UserError } from './command.mjs';
+import { commandLine, fail, isTerminal, UserError } from './command.mjs';
 import { readJson, root } from './environment.mjs';
 import { provideHome } from './home.mjs';
 import { checkNode } from './machine.mjs';
@@ -65,7 +65,7 @@ function checkMachine(steps) {
 async function show(name, run) {
   const started = performance.now();
   const seconds = () => `${((performance.now() - started) / 1000).toFixed(0)} s`;
-  const { isTTY } = process.stderr;
+  const isTTY = isTerminal(process.stderr);
   const draw = () => process.stderr.write(`\r  … ${name}: ${seconds()}`);
   if (isTTY) draw();
   else process.stderr.write(`  … ${name}\n`);
