@@ -26,7 +26,7 @@ CODE = re.compile(r"^```ts\n(.*?)^```", re.S | re.M)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 # The first such line of what a cell or the kernel wrote is the cause: an exception, an error of the compiler
 # ("2:7 - Type …"), the end of Node or of a C++ library.
-CAUSE = re.compile(r"\b\w*Error\b|^(\S+ )?\d+:\d+ - |FATAL|terminate called|Check failed")
+CAUSE = re.compile(r"^(\w+: )?\w*Error\b|^(\S+ )?\d+:\d+ - |FATAL|terminate called|Check failed")
 
 
 def report(event, **fields):
