@@ -87,8 +87,14 @@ function notebooksNamed(names, folder) {
 async function lockFolders(output, notebooks) {
   const usesRuns = notebooks.some((file) => /\bruns\//.test(read(file)));
   const { lockFolder, makeFolder } = await typescript('../src/files.ts');
-  for (const folder of [output, ...(usesRuns ? [path.join(root, 'runs')] : [])]) {
-    makeFolder(folder);
+  const places = [[output, 'Choose another folder with --output']];
+  if (usesRuns) places.push([path.join(root, 'runs'), 'Use a copy of the project of your own']);
+  for (const [folder, advice] of places) {
+    try {
+      makeFolder(folder);
+    } catch (error) {
+      throw new UserError(`${error.message}. ${advice}`);
+    }
     lockFolder(folder, 'runs a tutorial that writes there. Wait until it has finished');
   }
 }
