@@ -1,5 +1,6 @@
 // Options, --help and one-line errors of the commands in this folder.
 import { parseArgs } from 'node:util';
+import './output.mjs';
 
 /** An error that the user can fix. It is shown without a stack trace. */
 export class UserError extends Error {}
@@ -20,11 +21,14 @@ export function commandLine(help, options, allowPositionals = false) {
   process.exit(0);
 }
 
+/** Whether text on `stream` can be replaced. */
+export const isTerminal = (stream) => stream.isTTY && process.env.TERM !== 'dumb';
+
 /** Prints the error and exits. Only bugs show a stack trace. */
 export function fail(error) {
   if (error.name === 'AbortError') process.exit(130); // Ctrl-C during the set-up
   // Errors with `syscall` come from the machine: a full disk, a read-only folder.
-  const isPlain = error instanceof UserError || error.syscall;
+  const isPlain = error instanceof UserError || error.name === 'InputError' || error.syscall;
   process.stderr.write(`${isPlain ? `error: ${error.message}` : error.stack}\n`);
   process.exit(1);
 }

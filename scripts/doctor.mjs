@@ -1,10 +1,18 @@
 // Checks this machine. For each problem it prints the fix. See --help.
+import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { commandLine } from './command.mjs';
 import { describeCards, gpuProblem, missingLibraries, probe } from './cuda.mjs';
-import { cudaFolders, pythonEnvironment, root, tensorflowWheel } from './environment.mjs';
+import {
+  cudaFolders,
+  pythonEnvironment,
+  root,
+  runtimeEnvironment,
+  tensorflowWheel,
+} from './environment.mjs';
+import { provideHome } from './home.mjs';
 import { nvidiaDriver } from './machine.mjs';
-import { setupSteps } from './steps.mjs';
+import { kernelFolder, setupSteps } from './steps.mjs';
 
 const HELP = `Usage: npm run doctor [-- --json]
 
@@ -16,6 +24,7 @@ Checks Node, the npm packages, the Python environment, TensorFlow, its binding, 
 
 const { values } = commandLine(HELP, { json: { type: 'boolean' } });
 const checks = [];
+provideHome();
 
 function check(name, ok, value, fix = 'npm run setup') {
   checks.push({ name, ok, value, ...(ok ? {} : { fix }) });
@@ -42,7 +51,8 @@ checkStep(
 );
 check('TensorFlow wheel', Boolean(wheel), wheel ?? 'missing');
 checkStep('Binding', binding, 'built for this wheel', 'missing, or built for another wheel');
-checkStep('Kernel', kernel, 'tslab, for this checkout', 'missing, or for another checkout');
+if (kernel.isDone() && python.isDone()) checkKernels();
+else checkStep('Kernel', kernel, 'tslab, for this checkout', 'missing, or for another checkout');
 
 if (gpu.gpu) checkStep('GPU check', gpu, 'done', 'not done');
 if (cudaFolders(prefix).length > 0) {
@@ -106,3 +116,30 @@ if (values.json) {
   }
 }
 process.exitCode = ok ? 0 : 1;
+
+/** Asks Jupyter for all its kernels named tslab. The first is the one it starts. */
+function checkKernels() {
+  const script = `
+import json
+from jupyter_client.kernelspec import KernelSpecManager
+found = [KernelSpecManager(kernel_dirs=[folder]).find_kernel_specs().get("tslab")
+         for folder in KernelSpecManager().kernel_dirs]
+print(json.dumps([folder for folder in found if folder]))`;
+  const { stdout, stderr } = spawnSync(pythonEnvironment().python, ['-c', script], {
+    env: runtimeEnvironment(),
+    encoding: 'utf8',
+  });
+  let found;
+  try {
+    found = JSON.parse(stdout);
+  } catch {
+    const [reason] = stderr.trim().split('\n').slice(-1);
+    return check('Kernel', false, `Jupyter does not start: ${reason}`);
+  }
+  const ours = kernelFolder(prefix);
+  const others = found.filter((folder) => folder !== ours).join(', ');
+  const isOurs = found[0] === ours;
+  const note = `; there is another in ${others}, which a Jupyter not started with npm run lab may use`;
+  if (isOurs) check('Kernel', true, `tslab, for this checkout${others ? note : ''}`);
+  else check('Kernel', false, `Jupyter takes the kernel in ${others}`, `remove ${others}`);
+}

@@ -13,8 +13,6 @@ export const tsxLoader = path.join(nodeModules, 'tsx', 'dist', 'loader.mjs');
 /** The user's folder, to which the paths on the command line are relative. (npm changes to the root.) */
 export const userFolder = process.env.INIT_CWD ?? process.cwd();
 
-const USERS_PATH = ':$LD_LIBRARY_PATH'; // Jupyter inserts the variable's value
-
 /**
  * Settings that TensorFlow, the allocator and the dynamic linker read when a process starts, for a kernelspec. With
  * TensorFlow's CUDA build, its libraries are on the linker's path: the list inside TensorFlow 2.21 is not complete.
@@ -22,18 +20,27 @@ const USERS_PATH = ':$LD_LIBRARY_PATH'; // Jupyter inserts the variable's value
 export function runtimeSettings() {
   const settings = JSON.parse(read(path.join(root, 'scripts', 'runtime-env.json')));
   const cuda = cudaFolders(pythonEnvironment().prefix).join(':');
-  return cuda ? { ...settings, LD_LIBRARY_PATH: `${cuda}${USERS_PATH}` } : settings;
+  // Jupyter inserts the variable's value.
+  return cuda ? { ...settings, LD_LIBRARY_PATH: `${cuda}:$LD_LIBRARY_PATH` } : settings;
 }
 
-/** The environment of every process that loads TensorFlow. Variables set by the user win. */
+/** The environment of Jupyter and of every process that loads TensorFlow. Variables set by the user win. */
 export function runtimeEnvironment() {
-  const { LD_LIBRARY_PATH: linkerPath, ...settings } = runtimeSettings();
-  const environment = { ...settings, ...process.env };
-  if (!linkerPath) return environment;
-  const cuda = linkerPath.replace(USERS_PATH, '');
-  const theirs = process.env.LD_LIBRARY_PATH ?? '';
-  if (theirs.startsWith(cuda)) return environment; // from one of our processes
-  return { ...environment, LD_LIBRARY_PATH: theirs ? `${cuda}:${theirs}` : cuda };
+  const { prefix } = pythonEnvironment();
+  const paths = {
+    LD_LIBRARY_PATH: inFront(cudaFolders(prefix), process.env.LD_LIBRARY_PATH),
+    // The user may have another kernel named tslab.
+    JUPYTER_PATH: inFront([path.join(prefix, 'share', 'jupyter')], process.env.JUPYTER_PATH),
+  };
+  const used = Object.entries(paths).filter(([, value]) => value !== '');
+  const { LD_LIBRARY_PATH: _, ...settings } = runtimeSettings();
+  return { ...settings, ...process.env, ...Object.fromEntries(used) };
+}
+
+/** A search path of `folders`, then those of the user. */
+function inFront(folders, users = '') {
+  const theirs = users.split(path.delimiter).filter(Boolean);
+  return [...new Set([...folders, ...theirs])].join(path.delimiter);
 }
 
 /** The Python environment: the active conda environment (not `base`), or else `.venv`. */

@@ -10,8 +10,10 @@ fails and exits with 1; the part that ran is saved too.
 
 import json
 import re
+import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import nbformat
@@ -22,6 +24,9 @@ from nbconvert.preprocessors.coalescestreams import CoalesceStreamsPreprocessor
 ANSWER = re.compile(r"<details>.*?</details>", re.S)
 CODE = re.compile(r"^```ts\n(.*?)^```", re.S | re.M)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+# The first such line of what a cell or the kernel wrote is the cause: an exception, an error of the compiler
+# ("2:7 - Type …"), the end of Node or of a C++ library.
+CAUSE = re.compile(r"^(\w+: )?\w*Error\b|^(\S+ )?\d+:\d+ - |FATAL|terminate called|Check failed")
 
 
 def report(event, **fields):
@@ -38,10 +43,12 @@ class Execute(ExecutePreprocessor):
         self.kernel_log = kernel_log
         self.cell = None  # the running code cell
         self.number = 0  # its number, from 1
+        self.process = None  # the kernel's
 
-    async def async_start_new_kernel(self, **kwargs):
+    def start_new_kernel(self, **kwargs):
         # TensorFlow's log does not belong in the notebook.
-        return await super().async_start_new_kernel(stdout=self.kernel_log, stderr=self.kernel_log, **kwargs)
+        super().start_new_kernel(stdout=self.kernel_log, stderr=self.kernel_log, **kwargs)
+        self.process = self.km.provisioner.process
 
     def preprocess_cell(self, cell, resources, index):
         if cell.cell_type == "code":
@@ -60,15 +67,26 @@ class Execute(ExecutePreprocessor):
         return super().process_message(msg, cell, cell_index)
 
 
-def failure(cell, error):
-    """One line that says why a cell failed."""
-    if not isinstance(error, CellExecutionError):
-        return f"the kernel died ({str(error).strip()}); see kernel.log in the output folder"
+def failure(executor, error, log):
+    """One line that says why a cell or the kernel failed. `log` is what the kernel wrote."""
     # tslab writes error messages to standard error.
-    text = "".join(o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stderr")
-    lines = [line.strip() for line in ANSI.sub("", text).splitlines() if line.strip()]
-    named = [line for line in lines if re.match(r"\w*Error\b", line)]
-    return (named or lines or str(error).strip().splitlines())[0]
+    outputs = executor.cell.outputs if executor.cell else []
+    text = ANSI.sub("", "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"))
+    if isinstance(error, CellExecutionError):
+        return cause(text) or (text or str(error)).strip().splitlines()[0]
+    if not isinstance(error, DeadKernelError) and (executor.process is None or executor.process.poll() is None):
+        return f"Jupyter failed: {type(error).__name__}: {str(error).strip()}".splitlines()[0]
+    code = executor.process.returncode
+    if code == -signal.SIGKILL:
+        return "the kernel was ended by SIGKILL: most likely the machine ran out of memory"
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    why = cause(text + log)
+    return f"the kernel {how}: {why}" if why else f"the kernel {how}"
+
+
+def cause(text):
+    """The first line of `text` that looks like the cause, or an empty string."""
+    return next(filter(CAUSE.search, map(str.strip, text.splitlines())), "")
 
 
 def answers(nb):
@@ -92,12 +110,19 @@ def run(path, output, with_answers):
         nb.cells += answers(nb)
     started = time.monotonic()
     error = None
-    with open(output / "kernel.log", "a") as kernel_log:
+    log_file = output / f"{name}.log"
+    with open(log_file, "w+") as kernel_log:
         executor = Execute(name, kernel_log)
         try:
             executor.preprocess(nb, {"metadata": {"path": str(path.parent)}})
-        except (CellExecutionError, DeadKernelError, RuntimeError) as caught:
+        except Exception as caught:
             error = caught
+            if not isinstance(error, (CellExecutionError, DeadKernelError)):
+                traceback.print_exc(file=kernel_log)
+        kernel_log.seek(0)
+        log = kernel_log.read()
+    if error is None or not log:
+        log_file.unlink()
     seconds = round(time.monotonic() - started, 1)
     del nb.cells[own:]
     CoalesceStreamsPreprocessor().preprocess(nb, {})  # tslab sends each line as an output of its own
@@ -105,8 +130,8 @@ def run(path, output, with_answers):
     if error is None:
         report("done", notebook=name, seconds=seconds)
     else:
-        message = failure(executor.cell, error)
-        report("failed", notebook=name, seconds=seconds, cell=executor.number, message=message)
+        message = failure(executor, error, log)
+        report("failed", notebook=name, seconds=seconds, cell=executor.number, message=message, log=bool(log))
     return error is None
 
 

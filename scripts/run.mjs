@@ -11,7 +11,8 @@ try {
   process.exitCode = await launch(
     process.execPath,
     [
-      ...['--import', tsxLoader, path.join(root, 'src', 'cli', 'main.ts')],
+      ...['--import', path.join(root, 'scripts', 'output.mjs'), '--import', tsxLoader],
+      path.join(root, 'src', 'cli', 'main.ts'),
       ...[path.join(root, file), ...args],
     ],
     userFolder,

@@ -3,8 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { commandLine, fail, UserError } from './command.mjs';
+import { commandLine, fail, isTerminal, UserError } from './command.mjs';
 import { readJson, root } from './environment.mjs';
+import { provideHome } from './home.mjs';
 import { checkNode } from './machine.mjs';
 import { setupSteps } from './steps.mjs';
 
@@ -22,6 +23,7 @@ To choose the Python for the environment, set the variable PYTHON.`;
 /** Runs the steps that are not done yet. Returns whether there were any. Prints to standard error. */
 export async function setup(device = process.env.TUTORIAL_DEVICE) {
   checkNode();
+  provideHome();
   if (device !== undefined && !['cpu', 'gpu', 'auto'].includes(device)) {
     throw new UserError(`device is '${device}', want cpu, gpu or auto`);
   }
@@ -65,7 +67,7 @@ function checkMachine(steps) {
 async function show(name, run) {
   const started = performance.now();
   const seconds = () => `${((performance.now() - started) / 1000).toFixed(0)} s`;
-  const { isTTY } = process.stderr;
+  const isTTY = isTerminal(process.stderr);
   const draw = () => process.stderr.write(`\r  … ${name}: ${seconds()}`);
   if (isTTY) draw();
   else process.stderr.write(`  … ${name}\n`);

@@ -218,18 +218,21 @@ function linkLibraries(tensorflow) {
   }
 }
 
+/** Where the Python environment has the kernel. */
+export const kernelFolder = (prefix) => path.join(prefix, 'share', 'jupyter', 'kernels', 'tslab');
+
 /** The kernel for this checkout and this Node, and settings that stop JupyterLab from fetching news. */
 function kernel({ prefix }) {
-  const share = path.join(prefix, 'share', 'jupyter');
+  const settings = path.join(prefix, 'share', 'jupyter', 'lab', 'settings', 'overrides.json');
   const files = {
-    [path.join(share, 'kernels', 'tslab', 'kernel.json')]: {
+    [path.join(kernelFolder(prefix), 'kernel.json')]: {
       argv: [process.execPath, path.join(root, 'scripts', 'kernel.cjs'), '{connection_file}'],
       display_name: 'TypeScript (tslab)',
       language: 'typescript',
       interrupt_mode: 'signal',
       env: runtimeSettings(),
     },
-    [path.join(share, 'lab', 'settings', 'overrides.json')]: {
+    [settings]: {
       '@jupyterlab/apputils-extension:notification': { checkForUpdates: false, fetchNews: 'false' },
     },
   };

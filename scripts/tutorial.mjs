@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import readline from 'node:readline';
 import { promisify } from 'node:util';
-import { commandLine, fail, UserError } from './command.mjs';
+import { commandLine, fail, isTerminal, UserError } from './command.mjs';
 import {
   nodeModules,
   pythonEnvironment,
@@ -59,6 +59,7 @@ try {
     ? path.resolve(userFolder, values.output)
     : path.join(root, 'build', 'tutorial', inLanguage);
   await setup();
+  await lockFolders(output, notebooks);
   await tutorial(output, notebooks, { profile, save, answers });
 } catch (error) {
   fail(error);
@@ -79,8 +80,33 @@ function notebooksNamed(names, folder) {
   return files;
 }
 
+/**
+ * Two tutorials at once would overwrite each other's pages, and train in the same run folder: the second one stops here.
+ * Notebooks that do not use runs/ may run beside others if they write elsewhere (--output). The locks end with the process.
+ */
+async function lockFolders(output, notebooks) {
+  const usesRuns = notebooks.some((file) => /\bruns\//.test(read(file)));
+  const { lockFolder, makeFolder } = await typescript('../src/files.ts');
+  const places = [[output, 'Choose another folder with --output']];
+  if (usesRuns) places.push([path.join(root, 'runs'), 'Use a copy of the project of your own']);
+  for (const [folder, advice] of places) {
+    try {
+      makeFolder(folder);
+    } catch (error) {
+      throw new UserError(`${error.message}. ${advice}`);
+    }
+    lockFolder(folder, 'runs a tutorial that writes there. Wait until it has finished');
+  }
+}
+
+/** Loads a TypeScript file of the project. */
+async function typescript(file) {
+  const { register } = await import('tsx/cjs/api'); // only the set-up installs it
+  register();
+  return createRequire(import.meta.url)(file);
+}
+
 async function tutorial(output, notebooks, { profile, save, answers }) {
-  fs.mkdirSync(output, { recursive: true });
   // If a notebook fails, no result of an earlier run may be left.
   const pages = notebooks.map((file) => `${path.basename(file, '.ipynb')}.html`);
   for (const name of ['summary.json', ...pages])
@@ -128,44 +154,53 @@ async function execute(files, output, profile, answers) {
   child.stderr.on('data', (chunk) => {
     errors = (errors + chunk).slice(-4000);
   });
-  const show = display();
+  const show = await display();
   readline.createInterface({ input: child.stdout }).on('line', (line) => {
-    const { event, notebook, cell, seconds, message, ...rest } = JSON.parse(line);
+    const { event, notebook, cell, seconds, message, log, ...rest } = JSON.parse(line);
     show({ event, notebook, cell, seconds, ...rest });
     if (event === 'done' || event === 'failed') {
       results.push({ name: notebook, seconds, ok: event === 'done' });
     }
-    if (event === 'failed' && cell === 0) failure = `${notebook}: ${message}`;
-    else if (event === 'failed') {
-      failure =
-        `${notebook}, code cell ${cell}: ${message}\n` +
-        `  The outputs so far: ${path.join(output, `${notebook}.ipynb`)}`;
+    if (event === 'failed') {
+      const file = path.join(output, notebook);
+      failure = `${notebook}${cell > 0 ? `, code cell ${cell}` : ''}: ${message}`;
+      if (cell > 0) failure += `\n  The outputs so far: ${file}.ipynb`;
+      if (log) failure += `\n  What the kernel wrote: ${file}.log`;
     }
   });
   const code = await new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
   });
-  if (code !== 0) failure ??= `the notebooks could not be run:\n${errors.trim()}`;
+  if (code !== 0) failure ??= `the notebooks could not be run: ${causeIn(errors)}`;
   return { results, failure };
+}
+
+/** The last line of a Python program's error messages, which names the error; all of them if DEBUG is set. */
+function causeIn(errors) {
+  const lines = errors.trim().split('\n');
+  return process.env.DEBUG ? `\n${lines.join('\n')}` : `${lines.at(-1)} (DEBUG=1 shows more)`;
 }
 
 /**
  * Returns a function that shows an event of execute.py: on a terminal in one line that changes, elsewhere in a line
  * per cell and a line of progress every ten seconds.
  */
-function display() {
-  const { isTTY, columns } = process.stdout;
+async function display() {
+  const { fitted } = await typescript('../src/viz/progress.ts');
+  const isTTY = isTerminal(process.stdout);
   let where = '';
   let last = 0;
-  const inPlace = (text) => process.stdout.write(`\r\x1b[2K${text.slice(0, columns)}`);
+  const inPlace = (text) =>
+    process.stdout.write(`\r\x1b[2K${fitted(text, process.stdout.columns || Infinity)}`);
   return ({ event, notebook, cell, cells, text, seconds }) => {
     if (event === 'cell') {
       where = `  … ${notebook}  cell ${cell}/${cells}`;
       if (isTTY) inPlace(where);
       else console.log(where);
     } else if (event === 'progress') {
-      if (isTTY) inPlace(`${where}  ${text}`);
+      const place = process.stdout.columns < 100 ? notebook.replace(/-.*/, '') : where;
+      if (isTTY) inPlace(`${place}  ${text}`);
       else if (performance.now() - last > 10_000) {
         console.log(`    ${text}`);
         last = performance.now();
@@ -196,10 +231,9 @@ function trainingResults(succeeded) {
 
 /** Writes the page to draw a digit on. */
 async function writeDrawPage(output) {
-  const { register } = await import('tsx/cjs/api'); // only the set-up installs it
-  register();
   // Not src/draw/index.ts, which loads TensorFlow: that takes seconds, and this page needs no model.
-  await createRequire(import.meta.url)('../src/draw/build.ts').writePage(output);
+  const { writePage } = await typescript('../src/draw/build.ts');
+  await writePage(output);
 }
 
 /** Writes the pages of the named notebooks, and the index of all pages. */
@@ -210,7 +244,7 @@ async function writePages(output, names) {
     await promisify(execFile)(pythonEnvironment().python, args);
   } catch (error) {
     throw new UserError(
-      `the pages could not be written:\n${(error.stderr || error.message).trim()}`,
+      `the pages could not be written: ${causeIn(error.stderr || error.message)}`,
     );
   }
 }

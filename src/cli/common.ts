@@ -1,4 +1,3 @@
-import fs from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Check, number, positiveInteger, positiveNumber } from '../checks';
 import { type ImageSet, inColour, loadDataset, type Split, slice } from '../data/index';
@@ -23,12 +22,6 @@ export function command(name: string, description: string): Command {
 
 /** Parses the arguments and runs the command. */
 export async function run(program: Command): Promise<void> {
-  // A reader such as `head` may close the pipe. The command goes on: a training must not be lost.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
-      if (code !== 'EPIPE') fs.writeSync(2, `error: cannot write: ${message}\n`);
-    });
-  }
   try {
     await program.parseAsync();
   } catch (error) {

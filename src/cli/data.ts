@@ -1,6 +1,7 @@
 import os from 'node:os';
 import { Option } from 'commander';
 import { DATASET_NAMES, type DatasetName, downloadDataset, SOURCES } from '../download/index';
+import { isTerminal } from '../viz/index';
 import { command, printJson, progressUnless, run } from './common';
 
 interface DataArguments {
@@ -48,7 +49,7 @@ async function dataCommand({ dataset, to, mirror, json }: DataArguments): Promis
       signal: controller.signal,
       onProgress(progress) {
         show?.(progress);
-        barIsOpen = !json && process.stdout.isTTY && progress.done < progress.total;
+        barIsOpen = !json && isTerminal(process.stdout) && progress.done < progress.total;
       },
       onNotice(line) {
         closeBar();

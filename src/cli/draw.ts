@@ -2,6 +2,7 @@ import path from 'node:path';
 import { wholeNumber } from '../checks';
 import { exportModel, holdsModel, removeModel, serve, writePage } from '../draw/index';
 import { InputError } from '../errors';
+import { lockFolder } from '../files';
 import {
   command,
   loadOptions,
@@ -42,6 +43,8 @@ async function draw(args: DrawArguments): Promise<void> {
   if (port && port > 65535) throw new InputError(`--port ${port}: want 0 to 65535`);
   const output = args.output ?? path.join(root, 'build', 'tutorial');
   const page = await writePage(output);
+  // The model is served from memory. So two of these commands may use the folder, one after the other.
+  const unlock = lockFolder(page, 'is writing its model there. Try again in a minute');
   if (model !== undefined) {
     warnIfInterrupted(model);
     const isNew = await exportModel(model, page, loadOptions(args));
@@ -52,10 +55,12 @@ async function draw(args: DrawArguments): Promise<void> {
       "There is no trained model yet. Train one with 'npm run tutorial' or notebook 4, or pass --model FILE.pth",
     );
   }
-  const site = await serve(output, port ?? PORT).catch((error) => {
+  const served = path.join(path.basename(page), 'model');
+  const site = await serve(output, port ?? PORT, served).catch((error) => {
     if (port !== undefined) throw error;
-    return serve(output, 0);
+    return serve(output, 0, served);
   });
+  unlock();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => site.close());
   console.log(`Open ${site.url}draw/ in a browser. Press Ctrl-C to stop`);
 }

@@ -24,12 +24,18 @@ export interface Site {
 }
 
 /**
- * Serves the files in `folder`, and nothing outside it, on the loopback address. `port` 0 takes any free port.
+ * Serves the files in `folder`, and nothing outside it, on the loopback address. `port` 0 takes any free port. The
+ * files in the subfolder `fixed` are read now and kept in memory: another process may replace them.
  * Throws InputError if the port is in use or needs more rights.
  */
-export async function serve(folder: string, port: number): Promise<Site> {
+export async function serve(folder: string, port: number, fixed?: string): Promise<Site> {
   const root = fs.realpathSync.native(folder);
-  const server = http.createServer((request, response) => respond(root, request, response));
+  const place: Place = { root };
+  if (fixed) {
+    const fixedFolder = path.join(root, fixed);
+    place.fixed = { folder: fixedFolder, files: contentOf(fixedFolder) };
+  }
+  const server = http.createServer((request, response) => respond(place, request, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const why = error.code === 'EADDRINUSE' ? 'already in use' : messageOf(error);
@@ -47,8 +53,21 @@ export async function serve(folder: string, port: number): Promise<Site> {
   };
 }
 
+interface Place {
+  root: string;
+  /** A folder whose files are served from memory, by their paths. */
+  fixed?: { folder: string; files: Map<string, Buffer> };
+}
+
+/** The files in `folder` as they are now; none if there is no such folder. */
+function contentOf(folder: string): Map<string, Buffer> {
+  const names = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+  const files = names.map((name) => path.join(folder, name));
+  return new Map(files.map((file) => [file, fs.readFileSync(file)]));
+}
+
 function respond(
-  root: string,
+  place: Place,
   { method = '', url = '/' }: http.IncomingMessage,
   response: http.ServerResponse,
 ) {
@@ -58,17 +77,18 @@ function respond(
   };
   if (method !== 'GET' && method !== 'HEAD') return end(405, { Allow: 'GET, HEAD' });
   const [address] = url.split(/[?#]/);
-  let found = find(root, address);
-  if (found?.stat.isDirectory()) {
+  let found = find(place, address);
+  if (found?.stat?.isDirectory()) {
     // Without the slash, the page's relative links would point to the parent folder.
     if (!address.endsWith('/')) return end(301, { Location: `./${path.posix.basename(address)}/` });
-    found = find(root, `${address}index.html`);
+    found = find(place, `${address}index.html`);
   }
   // Only regular files: reading a named pipe would block.
-  if (!found?.stat.isFile()) return end(404);
+  if (!found?.content && !found?.stat?.isFile()) return end(404);
+  const { file, content, stat } = found;
   response.writeHead(200, {
-    'Content-Type': TYPES[path.extname(found.file).toLowerCase()] ?? 'application/octet-stream',
-    'Content-Length': found.stat.size,
+    'Content-Type': TYPES[path.extname(file).toLowerCase()] ?? 'application/octet-stream',
+    'Content-Length': content?.length ?? stat?.size,
     'Cache-Control': 'no-store', // the next model has the same address
     'X-Content-Type-Options': 'nosniff',
     // Only an isolated page may share memory between threads.
@@ -76,15 +96,23 @@ function respond(
     'Cross-Origin-Embedder-Policy': 'require-corp',
   });
   if (method === 'HEAD') response.end();
+  else if (content) response.end(content);
   // On an error, `pipeline` closes the connection. Nothing more can be done after the header.
-  else pipeline(fs.createReadStream(found.file), response, () => {});
+  else pipeline(fs.createReadStream(file), response, () => {});
 }
 
-/** The file or folder at `address`. Undefined if there is none or it is outside `root`. */
-function find(root: string, address: string): { file: string; stat: fs.Stats } | undefined {
+/** The file or folder at `address`. Undefined if there is none or it is outside the root. */
+function find(
+  { root, fixed }: Place,
+  address: string,
+): { file: string; content?: Buffer; stat?: fs.Stats } | undefined {
   try {
+    const asked = path.join(root, decodeURIComponent(address));
+    if (fixed && asked.startsWith(fixed.folder + path.sep)) {
+      return { file: asked, content: fixed.files.get(asked) };
+    }
     // The real path: a symbolic link must not lead out of the folder.
-    const file = fs.realpathSync.native(path.join(root, decodeURIComponent(address)));
+    const file = fs.realpathSync.native(asked);
     const isInside = file === root || file.startsWith(root + path.sep);
     return isInside ? { file, stat: fs.statSync(file) } : undefined;
   } catch {

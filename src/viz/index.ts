@@ -33,7 +33,7 @@ export {
 export { localised } from './language';
 export { type LiveOptions, showTraining } from './live';
 export { figureSvg } from './picture';
-export { bar, clock, progressLine, streamProgress } from './progress';
+export { bar, clock, isTerminal, progressLine, streamProgress } from './progress';
 export {
   showBars,
   showDrawing,

@@ -13,25 +13,48 @@ export function progressLine({ label, done, total, unit, seconds, details }: Pro
 }
 
 /**
+ * Makes a progress line fit into `columns` characters: shortens the bar, then the label from its start, then leaves out
+ * the speed. So the loss and the accuracy, which come last, stay.
+ */
+export function fitted(line: string, columns: number): string {
+  const [label, full, tail] = line.split('|');
+  const excess = line.length - columns;
+  if (excess <= 0 || tail === undefined) return line.slice(0, columns);
+  const width = full.length - excess;
+  if (width > 0) return `${label}|${bar(Number(label.match(/(\d+)%/)?.[1]) / 100, width)}|${tail}`;
+  const room = columns - tail.length;
+  if (label.length <= room) return label + tail;
+  const percent = label.slice(label.lastIndexOf(':'));
+  if (room > percent.length) return `…${label.slice(1 - room)}${tail}`;
+  return (label + tail.replace(/, [^,]+\/[a-z]+/, '')).slice(0, columns);
+}
+
+/** Whether text on `stream` can be replaced. */
+export function isTerminal(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY && process.env.TERM !== 'dumb';
+}
+
+/**
  * A listener that writes to `stream`. On a terminal it updates one line in place; in a log it writes a line every
  * ten seconds and one at the end of each task.
  */
 export function streamProgress(stream: NodeJS.WriteStream): ProgressListener {
-  const interval = stream.isTTY ? 100 : 10_000;
-  let last = performance.now() - (stream.isTTY ? interval : 0);
+  const inPlace = isTerminal(stream);
+  const interval = inPlace ? 100 : 10_000;
+  let last = performance.now() - (inPlace ? interval : 0);
   return (progress) => {
     const finished = progress.done >= progress.total;
     const now = performance.now();
     if (!finished && now - last < interval) return;
     last = now;
     const line = progressLine(progress);
-    if (!stream.isTTY) {
+    if (!inPlace) {
       stream.write(`${line}\n`);
       return;
     }
     readline.cursorTo(stream, 0);
     readline.clearLine(stream, 0);
-    stream.write(line.slice(0, stream.columns || undefined));
+    stream.write(fitted(line, stream.columns || Infinity));
     if (finished) stream.write('\n');
   };
 }

@@ -106,3 +106,24 @@ test('closing ends open connections', async () => {
   await other.close();
   await expect(fetch(other.url)).rejects.toThrow();
 });
+
+test('a fixed folder is served as it was, when another command has replaced it since', async () => {
+  const shared = folderOf(temporary, 'shared', { 'draw/model/model.json': 'first' });
+  const get = async ({ url }: Site, name = 'model.json') => {
+    const response = await fetch(`${url}draw/model/${name}`);
+    return [response.status, await response.text()];
+  };
+  const first = await serve(shared, 0, 'draw/model');
+  fs.rmSync(path.join(shared, 'draw/model'), { recursive: true });
+  const without = await serve(shared, 0, 'draw/model');
+  folderOf(temporary, 'shared', { 'draw/model/model.json': 'third', 'draw/model/weights.bin': '' });
+  const third = await serve(shared, 0, 'draw/model');
+  expect(await get(first)).toEqual([200, 'first']);
+  expect(await get(first, 'weights.bin')).toEqual([404, 'Not Found\n']);
+  expect(await get(without)).toEqual([404, 'Not Found\n']);
+  expect(await get(third)).toEqual([200, 'third']);
+  for (const address of ['%2e%2e/model/model.json', './model.json']) {
+    expect((await fetch(`${third.url}draw/model/${address}`)).status).toBe(200);
+  }
+  await Promise.all([first, without, third].map((each) => each.close()));
+});

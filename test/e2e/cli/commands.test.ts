@@ -174,6 +174,27 @@ test('--help', async () => {
   });
 }, 120_000);
 
+test('output to a full disk is a one-line error, and a closed pipe is none', async () => {
+  const commands = [
+    ['scripts/doctor.mjs'],
+    ['scripts/run.mjs', 'src/cli/evaluate.ts', '--model', run, '--images', '10'],
+  ];
+  const shell = (args: string[], to: string) =>
+    command([
+      '--eval',
+      `
+      const { spawnSync } = require('node:child_process');
+      const line = ${JSON.stringify(`"$@" ${to}`)};
+      const args = ['-o', 'pipefail', '-c', line, '', process.execPath, ...${JSON.stringify(args)}];
+      process.exitCode = spawnSync('bash', args, { stdio: 'inherit' }).status;`,
+    ]);
+  const full = await inParallel(commands, (args) => shell(args, '> /dev/full'));
+  const closed = await inParallel(commands, (args) => shell(args, '| true'));
+  for (const result of full)
+    expectOneLineError(result, /^error: standard output cannot be written: /);
+  for (const result of closed) expect(result).toEqual({ code: 0, stdout: '', stderr: '' });
+}, 120_000);
+
 test('an existing run is not overwritten', async () => {
   const before = fs.readFileSync(path.join(run, 'config.json'), 'utf8');
   expectOneLineError(
