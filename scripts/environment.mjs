@@ -18,17 +18,36 @@ export function runtimeSettings() {
   return JSON.parse(read(path.join(root, 'scripts', 'runtime-env.json')));
 }
 
-/** The environment of every process that loads TensorFlow. Variables set by the user win. */
-export function runtimeEnvironment() {
-  return { ...runtimeSettings(), ...process.env };
+/**
+ * The user's environment without the settings of their own Python (`PYTHONPATH`, `PYTHONHOME`, …) and without the
+ * packages in their home folder: both would replace packages of ours. For every program that we start.
+ */
+export function programEnvironment() {
+  const kept = Object.entries(process.env).filter(([name]) => !/^PYTHON./.test(name));
+  return { ...Object.fromEntries(kept), PYTHONNOUSERSITE: '1' };
 }
 
-/** The Python environment: the active conda environment (not `base`), or else `.venv`. */
+/** The environment of every process that loads TensorFlow. Variables set by the user win. */
+export function runtimeEnvironment() {
+  return { ...runtimeSettings(), ...programEnvironment() };
+}
+
+/**
+ * The Python environment: the active conda environment if it was made from environment.yml, or else `.venv`.
+ * `foreign` is the active conda environment that is left alone.
+ */
 export function pythonEnvironment() {
-  const { CONDA_PREFIX, CONDA_DEFAULT_ENV } = process.env;
-  const conda = Boolean(CONDA_PREFIX) && CONDA_DEFAULT_ENV !== 'base';
-  const prefix = conda ? CONDA_PREFIX : path.join(root, '.venv');
-  return { conda, prefix, python: path.join(prefix, 'bin', 'python') };
+  const active = process.env.CONDA_PREFIX;
+  const conda = Boolean(active) && isMadeFromOurFile(active);
+  const prefix = conda ? active : path.join(root, '.venv');
+  const foreign = conda ? undefined : active;
+  return { conda, prefix, python: path.join(prefix, 'bin', 'python'), foreign };
+}
+
+/** conda and mamba store the `variables` of environment.yml in this file, which belongs to one environment. */
+function isMadeFromOurFile(condaPrefix) {
+  const state = readJson(path.join(condaPrefix, 'conda-meta', 'state'));
+  return Boolean(state?.env_vars?.ALEXNET_MNIST_ENVIRONMENT);
 }
 
 /** The folder of the installed TensorFlow wheel, or undefined. */

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { commandLine, fail, UserError } from './command.mjs';
 import { readJson, root } from './environment.mjs';
-import { checkNode } from './machine.mjs';
+import { checkNode, checkWritable, explainRefusal } from './machine.mjs';
 import { setupSteps } from './steps.mjs';
 
 const HELP = `Usage: npm run setup [-- --device cpu|gpu|auto]
@@ -27,6 +27,7 @@ export async function setup(device = process.env.TUTORIAL_DEVICE) {
   }
   const toDo = () => setupSteps(device).filter((step) => !step.isDone());
   if (toDo().length === 0) return false;
+  checkWritable(root);
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, onSignal);
@@ -35,9 +36,14 @@ export async function setup(device = process.env.TUTORIAL_DEVICE) {
     unlock = await lock(interrupt.signal);
     checkMachine(toDo()); // again: another process may have done some steps meanwhile
     for (const step of setupSteps(device)) {
-      if (!step.isDone()) await show(step.name, () => step.run(interrupt.signal));
+      if (step.isDone()) continue;
+      if (step.note) process.stderr.write(`  ${step.note}\n`);
+      await show(step.name, () => step.run(interrupt.signal));
       interrupt.signal.throwIfAborted();
     }
+  } catch (error) {
+    const isRefused = ['EACCES', 'EPERM', 'EROFS'].includes(error.code) && error.path;
+    throw isRefused ? new UserError(explainRefusal(error.path)) : error;
   } finally {
     unlock?.();
     for (const signal of ['SIGINT', 'SIGTERM']) process.removeListener(signal, onSignal);

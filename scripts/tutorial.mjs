@@ -207,7 +207,7 @@ async function writePages(output, names) {
   const plotly = path.join(nodeModules, 'plotly.js-cartesian-dist-min', 'plotly-cartesian.min.js');
   const args = [path.join(root, 'scripts', 'page.py'), output, plotly, ...names];
   try {
-    await promisify(execFile)(pythonEnvironment().python, args);
+    await promisify(execFile)(pythonEnvironment().python, args, { env: runtimeEnvironment() });
   } catch (error) {
     throw new UserError(
       `the pages could not be written:\n${(error.stderr || error.message).trim()}`,
