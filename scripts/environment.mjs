@@ -1,5 +1,6 @@
 // Where things are on this machine. Uses only Node's own modules: it runs before any package is installed.
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,7 +25,18 @@ export function runtimeSettings() {
  */
 export function programEnvironment() {
   const kept = Object.entries(process.env).filter(([name]) => !/^PYTHON./.test(name));
-  return { ...Object.fromEntries(kept), PYTHONNOUSERSITE: '1' };
+  return { ...Object.fromEntries(kept), PYTHONNOUSERSITE: '1', HOME: homeFolder() };
+}
+
+/** npm and JupyterLab write to the home folder. Users without one, as in a container, get one in the project. */
+function homeFolder() {
+  try {
+    const home = os.homedir(); // throws if there is neither HOME nor an entry for the user
+    fs.accessSync(home, fs.constants.W_OK);
+    return home;
+  } catch {
+    return path.join(root, 'build', 'home');
+  }
 }
 
 /** The environment of every process that loads TensorFlow. Variables set by the user win. */
@@ -62,14 +74,20 @@ export function tensorflowFolder(prefix) {
 /** The installed TensorFlow wheel as `tensorflow_cpu 2.21.0`, or undefined. */
 export function tensorflowWheel(prefix) {
   const folder = tensorflowFolder(prefix);
-  return namesIn(folder && path.dirname(folder))
+  if (!folder) return undefined;
+  return namesIn(path.dirname(folder))
     .find((name) => /^tensorflow(_cpu)?-[\d.]+\.dist-info$/.test(name))
     ?.replace('.dist-info', '')
     .replace('-', ' ');
 }
 
+/** Empty if the folder is missing or cannot be read. */
 function namesIn(folder) {
-  return folder && fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+  try {
+    return fs.readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 export function read(file) {

@@ -1,8 +1,6 @@
 // Runs npm, pip and node-gyp. The user's mirrors, proxies and certificates are used; their settings that change what is
 // installed, or where, are not.
-import fs from 'node:fs';
 import os from 'node:os';
-import path from 'node:path';
 import { programEnvironment } from './environment.mjs';
 import { runSilently } from './launch.mjs';
 import { explainRefusal, isWritable } from './machine.mjs';
@@ -21,18 +19,14 @@ const openFiles = () => process.report.getReport().userLimits.open_files.soft;
 
 /** Installs the packages of the lock file in node_modules. */
 export async function npmCi(interrupt) {
-  const { env, temporary } = withNpmCache(installEnvironment());
+  const env = installEnvironment();
   const flags = [
     // The user's .npmrc may say otherwise.
     ...['--ignore-scripts', '--include=dev', '--include=optional', '--install-strategy=hoisted'],
     ...['--no-global', '--no-dry-run', '--loglevel=error'],
     ...(openFiles() < FEW_OPEN_FILES ? ['--maxsockets=4'] : []),
   ];
-  try {
-    await runSilently('npm', ['ci', ...flags], interrupt, { env, explain });
-  } finally {
-    if (temporary) fs.rmSync(temporary, { recursive: true, force: true });
-  }
+  await runSilently('npm', ['ci', ...flags], interrupt, { env, explain });
 }
 
 /** Returns a function that runs pip: `await pip('install', …)`. */
@@ -58,6 +52,8 @@ export function installEnvironment() {
       delete env[name];
     }
   }
+  // npm passes its cache on as a variable; if it cannot be written, the default, in HOME, can.
+  if (!isWritable(env.npm_config_cache ?? env.HOME)) delete env.npm_config_cache;
   const options = (env.NODE_OPTIONS ?? '').split(/\s+/).filter((word) => NODE_SOURCES.test(word));
   return { ...env, NODE_OPTIONS: options.join(' ') };
 }
@@ -80,14 +76,6 @@ async function pipEnvironment(python, interrupt) {
     }
   }
   return { ...sources, ...env, PIP_CONFIG_FILE: os.devNull };
-}
-
-/** npm needs a folder for its cache. A user without a home folder gets a temporary one. */
-function withNpmCache(env) {
-  const name = Object.keys(env).find((key) => key.toLowerCase() === 'npm_config_cache');
-  if (isWritable(name ? env[name] : path.join(env.HOME ?? '/', '.npm'))) return { env };
-  const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'npm-cache-'));
-  return { env: { ...env, [name ?? 'npm_config_cache']: temporary }, temporary };
 }
 
 /** The cause of a failure in one sentence, with what to do, or undefined if the output says enough. */

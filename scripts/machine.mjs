@@ -100,19 +100,20 @@ function unsupportedPython(python, version, tensorflow) {
 
 /** Whether the folder can be written to; if it does not exist, whether it can be created. */
 export function isWritable(folder) {
-  const parent = path.dirname(folder);
-  return fs.existsSync(folder) ? !refusal(folder) : parent !== folder && isWritable(parent);
+  return fs.existsSync(folder) ? !refusal(folder) : isWritable(path.dirname(folder));
 }
 
-/** Throws UserError if the folder exists and cannot be written to. */
+/** Throws UserError if the file or folder cannot be written to or created. */
 export function checkWritable(folder) {
   if (!isWritable(folder)) throw new UserError(explainRefusal(folder));
 }
 
-/** Why the file or folder cannot be written, deleted or created, and what to do. */
+/** Why writing, deleting or creating something was refused, and what to do. Undefined if it is not known. */
 export function explainRefusal(place) {
-  let refused = place;
-  while (!refusal(refused) && refused !== path.dirname(refused)) refused = path.dirname(refused);
+  let existing = place;
+  while (!fs.existsSync(existing)) existing = path.dirname(existing);
+  let refused = [existing, path.dirname(existing)].find(refusal);
+  if (!refused) return undefined;
   const isOurs = path.relative(root, refused).split(path.sep)[0] !== '..';
   while (isOurs && refused !== root && refusal(path.dirname(refused))) {
     refused = path.dirname(refused);
@@ -136,9 +137,8 @@ export function explainRefusal(place) {
   return `'${refused}' ${why}: ${remedy}.`;
 }
 
-/** The code of the error on writing to what is there, or undefined. */
+/** The code of the error on writing to an existing file or folder, or undefined. */
 function refusal(place) {
-  if (!fs.existsSync(place)) return undefined;
   const { W_OK, X_OK } = fs.constants;
   try {
     fs.accessSync(place, fs.statSync(place).isDirectory() ? W_OK | X_OK : W_OK);

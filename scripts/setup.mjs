@@ -43,7 +43,8 @@ export async function setup(device = process.env.TUTORIAL_DEVICE) {
     }
   } catch (error) {
     const isRefused = ['EACCES', 'EPERM', 'EROFS'].includes(error.code) && error.path;
-    throw isRefused ? new UserError(explainRefusal(error.path)) : error;
+    const cause = isRefused && explainRefusal(error.path);
+    throw cause ? new UserError(cause) : error;
   } finally {
     unlock?.();
     for (const signal of ['SIGINT', 'SIGTERM']) process.removeListener(signal, onSignal);
