@@ -1,7 +1,7 @@
 // Runs npm, pip and node-gyp. The user's mirrors, proxies and certificates are used; their settings that change what is
 // installed, or where, are not.
 import os from 'node:os';
-import { programEnvironment } from './environment.mjs';
+import { programEnvironment, root } from './environment.mjs';
 import { runSilently } from './launch.mjs';
 import { explainRefusal, isWritable } from './machine.mjs';
 
@@ -17,8 +17,8 @@ const FEW_OPEN_FILES = 1024;
 
 const openFiles = () => process.report.getReport().userLimits.open_files.soft;
 
-/** Installs the packages of the lock file in node_modules. */
-export async function npmCi(interrupt) {
+/** Installs the packages of the lock file in `folder`'s node_modules. */
+export async function npmCi(interrupt, folder = root) {
   const env = installEnvironment();
   const flags = [
     // The user's .npmrc may say otherwise.
@@ -26,7 +26,7 @@ export async function npmCi(interrupt) {
     ...['--no-global', '--no-dry-run', '--loglevel=error'],
     ...(openFiles() < FEW_OPEN_FILES ? ['--maxsockets=4'] : []),
   ];
-  await runSilently('npm', ['ci', ...flags], interrupt, { env, explain });
+  await runSilently('npm', ['ci', ...flags], interrupt, { cwd: folder, env, explain });
 }
 
 /** Returns a function that runs pip: `await pip('install', …)`. */
@@ -46,11 +46,13 @@ export function nodeGyp(args, interrupt, cwd, more) {
 export function installEnvironment() {
   const env = programEnvironment();
   for (const name of Object.keys(env)) {
-    const [, tool, rest] = /^(npm_config|pip)_(.+)$/i.exec(name) ?? [];
+    const [, tool, rest] = /^(npm_config|PIP)_(.+)$/i.exec(name) ?? [];
     const sources = tool === 'PIP' ? PIP_SOURCES : NPM_SOURCES;
-    if (tool ? !sources.test(rest.toLowerCase().replaceAll('_', '-')) : name === 'NODE_ENV') {
-      delete env[name];
-    }
+    // npm and pip ignore empty variables.
+    const isKept = tool
+      ? env[name] !== '' && sources.test(rest.toLowerCase().replaceAll('_', '-'))
+      : name !== 'NODE_ENV';
+    if (!isKept) delete env[name];
   }
   // npm passes its cache on as a variable; if it cannot be written, the default, in HOME, can.
   if (!isWritable(env.npm_config_cache ?? env.HOME)) delete env.npm_config_cache;
