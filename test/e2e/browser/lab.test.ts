@@ -9,7 +9,9 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { describeBrowser, launchChromium, screenshot } from '../../support/chromium';
 import { root } from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
+import { requireLoopback } from '../../support/loopback';
 
+requireLoopback();
 const temporary = temporaryFolder();
 const viewport = { width: 1100, height: 1400 };
 
