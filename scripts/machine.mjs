@@ -53,7 +53,11 @@ export function findPython(tensorflow) {
     else return candidate;
   }
   if (unusable.length > 0 && unusable.every(([, version]) => isTooNew(version))) {
-    throw unsupportedPython(...unusable[0], tensorflow);
+    throw unsupportedPython(
+      ...unusable[0],
+      tensorflow,
+      `install Python ${SUPPORTED_PYTHONS.at(-1)} (for example with uv or pyenv) and set the variable PYTHON to its path`,
+    );
   }
   const none = chosen ? `'${chosen}', the value of PYTHON, is not a Python` : 'found none';
   const all = unusable.map(([candidate, version]) => `${candidate} is ${version}`).join(', ');
@@ -70,7 +74,12 @@ export function findPython(tensorflow) {
 export function checkPython(python, tensorflow) {
   const { version } = pythonVersion(python);
   if (!SUPPORTED_PYTHONS.includes(version)) {
-    throw unsupportedPython(python, version ?? 'missing or broken', tensorflow);
+    throw unsupportedPython(
+      python,
+      version ?? 'that does not start',
+      tensorflow,
+      'delete the conda environment and create it again from environment.yml',
+    );
   }
 }
 
@@ -91,10 +100,9 @@ function isTooNew(version) {
   return major === 3 && minor > newest;
 }
 
-function unsupportedPython(python, version, tensorflow) {
+function unsupportedPython(python, version, tensorflow, remedy) {
   return new UserError(
-    `TensorFlow ${tensorflow} has no build for Python ${version} (${python}): install Python ` +
-      `${SUPPORTED_PYTHONS.at(-1)} (for example with uv, pyenv or conda) and set the variable PYTHON to its path.`,
+    `TensorFlow ${tensorflow} has no build for Python ${version} (${python}): ${remedy}.`,
   );
 }
 

@@ -9,9 +9,8 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { describeBrowser, launchChromium, screenshot } from '../../support/chromium';
 import { root } from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
-import { requireLoopback } from '../../support/loopback';
+import { checkLoopback } from '../../support/loopback';
 
-requireLoopback();
 const temporary = temporaryFolder();
 const viewport = { width: 1100, height: 1400 };
 
@@ -68,6 +67,7 @@ describeBrowser('JupyterLab', () => {
   const outcomes: Record<string, Promise<unknown>> = {};
 
   beforeAll(async () => {
+    await checkLoopback();
     // JupyterLab serves the project's folder only.
     const build = path.join(root, 'build');
     fs.mkdirSync(build, { recursive: true });
