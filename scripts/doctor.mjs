@@ -37,9 +37,10 @@ function checkStep(name, step, good, bad) {
 const major = Number(process.versions.node.split('.')[0]);
 check('Node', major >= 20, process.version, 'install Node 20 or newer');
 
-const { prefix, conda } = pythonEnvironment();
+const { prefix, conda, foreign } = pythonEnvironment();
 const relative = path.relative(root, prefix);
-const shown = `${conda ? 'conda, ' : ''}${relative.startsWith('..') ? prefix : relative}`;
+const why = foreign ? ` (the conda environment ${foreign} was not made from environment.yml)` : '';
+const shown = `${conda ? 'conda, ' : ''}${relative.startsWith('..') ? prefix : relative}${why}`;
 const wheel = tensorflowWheel(prefix);
 const [npm, python, binding, kernel, gpu] = setupSteps();
 checkStep('npm packages', npm, 'match the lock file', 'missing, or different from the lock file');

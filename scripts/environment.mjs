@@ -24,6 +24,15 @@ export function runtimeSettings() {
   return cuda ? { ...settings, LD_LIBRARY_PATH: `${cuda}:$LD_LIBRARY_PATH` } : settings;
 }
 
+/**
+ * The user's environment without the settings of their own Python (`PYTHONPATH`, `PYTHONHOME`, …) and without the
+ * packages in their home folder: both would replace packages of ours. For every program that we start.
+ */
+export function programEnvironment() {
+  const kept = Object.entries(process.env).filter(([name]) => !/^PYTHON./.test(name));
+  return { ...Object.fromEntries(kept), PYTHONNOUSERSITE: '1' };
+}
+
 /** The environment of Jupyter and of every process that loads TensorFlow. Variables set by the user win. */
 export function runtimeEnvironment() {
   const { prefix } = pythonEnvironment();
@@ -34,7 +43,7 @@ export function runtimeEnvironment() {
   };
   const used = Object.entries(paths).filter(([, value]) => value !== '');
   const { LD_LIBRARY_PATH: _, ...settings } = runtimeSettings();
-  return { ...settings, ...process.env, ...Object.fromEntries(used) };
+  return { ...settings, ...programEnvironment(), ...Object.fromEntries(used) };
 }
 
 /** A search path of `folders`, then those of the user. */
@@ -43,12 +52,22 @@ function inFront(folders, users = '') {
   return [...new Set([...folders, ...theirs])].join(path.delimiter);
 }
 
-/** The Python environment: the active conda environment (not `base`), or else `.venv`. */
+/**
+ * The Python environment: the active conda environment if it was made from environment.yml, or else `.venv`.
+ * `foreign` is the active conda environment that is left alone.
+ */
 export function pythonEnvironment() {
-  const { CONDA_PREFIX, CONDA_DEFAULT_ENV } = process.env;
-  const conda = Boolean(CONDA_PREFIX) && CONDA_DEFAULT_ENV !== 'base';
-  const prefix = conda ? CONDA_PREFIX : path.join(root, '.venv');
-  return { conda, prefix, python: path.join(prefix, 'bin', 'python') };
+  const active = process.env.CONDA_PREFIX;
+  const conda = Boolean(active) && isMadeFromOurFile(active);
+  const prefix = conda ? active : path.join(root, '.venv');
+  const foreign = conda ? undefined : active;
+  return { conda, prefix, python: path.join(prefix, 'bin', 'python'), foreign };
+}
+
+/** conda and mamba store the `variables` of environment.yml in this file, which belongs to one environment. */
+function isMadeFromOurFile(condaPrefix) {
+  const state = readJson(path.join(condaPrefix, 'conda-meta', 'state'));
+  return Boolean(state?.env_vars?.ALEXNET_MNIST_ENVIRONMENT);
 }
 
 /** The folder of the installed TensorFlow wheel, or undefined. */
@@ -63,7 +82,8 @@ export function tensorflowFolder(prefix) {
 /** The installed TensorFlow wheel as `tensorflow_cpu 2.21.0`, or undefined. */
 export function tensorflowWheel(prefix) {
   const folder = tensorflowFolder(prefix);
-  return namesIn(folder && path.dirname(folder))
+  if (!folder) return undefined;
+  return namesIn(path.dirname(folder))
     .find((name) => /^tensorflow(_cpu)?-[\d.]+\.dist-info$/.test(name))
     ?.replace('.dist-info', '')
     .replace('-', ' ');
@@ -77,8 +97,13 @@ export function cudaFolders(prefix) {
   return folders.filter((folder) => fs.existsSync(folder));
 }
 
+/** Empty if the folder is missing or cannot be read. */
 function namesIn(folder) {
-  return folder && fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+  try {
+    return fs.readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 export function read(file) {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import os from 'node:os';
 import readline from 'node:readline';
 import { UserError } from './command.mjs';
-import { root, runtimeEnvironment } from './environment.mjs';
+import { programEnvironment, root, runtimeEnvironment } from './environment.mjs';
 
 // TensorFlow 2.21 prints the first two lines when it loads, at any log level; the CUDA build also the third if
 // there is no driver. (`npm run doctor` says so in words.)
@@ -45,13 +45,15 @@ export function launch(program, args, cwd = root) {
 }
 
 /**
- * Runs a program silently. Throws UserError with the program's last lines if it fails. If `interrupt`, an
- * AbortSignal, fires, stops the program, waits for its end and throws the signal's reason.
+ * Runs a program silently and resolves to the end of its output. Throws UserError with the program's last lines if it
+ * fails, after what `explain` (given the output) says about the cause. If `interrupt`, an AbortSignal, fires, stops the
+ * program, waits for its end and throws the signal's reason.
  */
-export function runSilently(program, args, interrupt, options = {}) {
+export function runSilently(program, args, interrupt, { explain, ...options } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: root,
+      env: programEnvironment(),
       stdio: ['ignore', 'pipe', 'pipe'],
       ...options,
     });
@@ -67,12 +69,17 @@ export function runSilently(program, args, interrupt, options = {}) {
     );
     child.on('close', (code, signal) => {
       if (interrupt.aborted) return reject(interrupt.reason);
-      if (code === 0) return resolve();
+      if (code === 0) return resolve(output);
       const lines = output.trim().split('\n');
       const shown = lines.length <= 20 ? lines : [...lines.slice(0, 8), '…', ...lines.slice(-10)];
       const command = [program, ...args].join(' ');
       const how = signal ?? `exit ${code}`;
-      reject(new UserError(`'${command}' failed (${how}):\n  ${shown.join('\n  ')}`));
+      const cause = explain?.(output);
+      reject(
+        new UserError(
+          `${cause ? `${cause}\n` : ''}'${command}' failed (${how}):\n  ${shown.join('\n  ')}`,
+        ),
+      );
     });
   });
 }

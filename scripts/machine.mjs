@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from './command.mjs';
-import { read } from './environment.mjs';
+import { programEnvironment, read, root } from './environment.mjs';
 
 const SUPPORTED_PYTHONS = ['3.11', '3.12', '3.13'];
 
@@ -25,28 +25,144 @@ export function nvidiaDriver() {
   return isOnPath('nvidia-smi') ? 'nvidia-smi' : undefined; // Windows' driver under WSL
 }
 
+/** Throws UserError if TensorFlow has no wheel for this machine. Python's version is checked elsewhere. */
+export function checkPlatform(tensorflow) {
+  const { platform, arch } = process;
+  const isLinux = platform === 'linux' && ['x64', 'arm64'].includes(arch);
+  if (isLinux && process.report.getReport().header.glibcVersionRuntime) return;
+  if (platform === 'darwin' && arch === 'arm64') return;
+  const [where, instead] =
+    platform === 'darwin'
+      ? ['macOS on Intel', 'a Mac with Apple silicon (and Node for arm64), or Linux']
+      : platform === 'win32'
+        ? ['Windows', 'WSL, with everything installed in it']
+        : isLinux
+          ? ['Linux without glibc (Alpine)', 'a distribution with glibc, such as Debian']
+          : [`${platform} on ${arch}`, 'Linux on x86-64 or arm64, or a Mac with Apple silicon'];
+  throw new UserError(`TensorFlow ${tensorflow} has no build for ${where}: use ${instead}.`);
+}
+
 /** Returns a Python that TensorFlow has wheels for and that can create virtual environments. */
-export function findPython() {
-  const candidates = process.env.PYTHON
-    ? [process.env.PYTHON]
+export function findPython(tensorflow) {
+  const chosen = process.env.PYTHON;
+  const candidates = chosen
+    ? [chosen]
     : [...SUPPORTED_PYTHONS.map((version) => `python${version}`), 'python3', 'python'];
-  const probe = 'import sys; print("%d.%d" % sys.version_info[:2]); import ensurepip, venv';
   const unusable = [];
   for (const candidate of candidates) {
-    const { stdout, status } = spawnSync(candidate, ['-c', probe], { encoding: 'utf8' });
-    const version = stdout?.trim();
+    const { version, hasVenv } = pythonVersion(candidate);
     if (!version) continue;
-    if (!SUPPORTED_PYTHONS.includes(version)) unusable.push(`${candidate} is ${version}`);
-    else if (status !== 0) unusable.push(`${candidate} (${version}) lacks the module venv`);
+    if (!SUPPORTED_PYTHONS.includes(version)) unusable.push([candidate, version]);
+    else if (!hasVenv) unusable.push([candidate, `${version} without the module venv`]);
     else return candidate;
   }
-  const found = unusable.length > 0 ? `found: ${unusable.join(', ')}` : 'found none';
+  if (unusable.length > 0 && unusable.every(([, version]) => isTooNew(version))) {
+    throw unsupportedPython(
+      ...unusable[0],
+      tensorflow,
+      `install Python ${SUPPORTED_PYTHONS.at(-1)} (for example with uv or pyenv) and set the variable PYTHON to its path`,
+    );
+  }
+  const none = chosen ? `'${chosen}', the value of PYTHON, is not a Python` : 'found none';
+  const all = unusable.map(([candidate, version]) => `${candidate} is ${version}`).join(', ');
+  const found = all ? `found: ${all}` : none;
   throw missing(
     `Python ${SUPPORTED_PYTHONS.join(', ')} with venv (${found}; set the variable PYTHON to choose one)`,
     'python3 python3-venv',
     'python3.12',
     'python@3.12',
   );
+}
+
+/** Throws UserError if TensorFlow has no wheels for this Python, of a conda environment. */
+export function checkPython(python, tensorflow) {
+  const { version } = pythonVersion(python);
+  if (!SUPPORTED_PYTHONS.includes(version)) {
+    throw unsupportedPython(
+      python,
+      version ?? 'that does not start',
+      tensorflow,
+      'delete the conda environment and create it again from environment.yml',
+    );
+  }
+}
+
+/** For example `3.12`; `3.13t` without the global lock, `pypy 3.11`: TensorFlow has no wheels for these. */
+function pythonVersion(python) {
+  const probe =
+    'import sys; name = sys.implementation.name; ' +
+    'print(("" if name == "cpython" else name + " ") + "%d.%d" % sys.version_info[:2] + sys.abiflags); ' +
+    'import ensurepip, venv';
+  const env = programEnvironment();
+  const { stdout, status } = spawnSync(python, ['-c', probe], { encoding: 'utf8', env });
+  return { version: stdout?.trim() || undefined, hasVenv: status === 0 };
+}
+
+function isTooNew(version) {
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(version).map(Number);
+  const [, newest] = SUPPORTED_PYTHONS.at(-1).split('.').map(Number);
+  return major === 3 && minor > newest;
+}
+
+function unsupportedPython(python, version, tensorflow, remedy) {
+  return new UserError(
+    `TensorFlow ${tensorflow} has no build for Python ${version} (${python}): ${remedy}.`,
+  );
+}
+
+/** Whether the folder can be written to; if it does not exist, whether it can be created. */
+export function isWritable(folder) {
+  return fs.existsSync(folder) ? !refusal(folder) : isWritable(path.dirname(folder));
+}
+
+/** Throws UserError if the file or folder cannot be written to or created. */
+export function checkWritable(folder) {
+  if (!isWritable(folder)) throw new UserError(explainRefusal(folder));
+}
+
+/** Why writing, deleting or creating something was refused, and what to do. Undefined if it is not known. */
+export function explainRefusal(place) {
+  let existing = place;
+  while (!fs.existsSync(existing)) existing = path.dirname(existing);
+  let refused = [existing, path.dirname(existing)].find(refusal);
+  if (!refused) return undefined;
+  const isOurs = path.relative(root, refused).split(path.sep)[0] !== '..';
+  while (isOurs && refused !== root && refusal(path.dirname(refused))) {
+    refused = path.dirname(refused);
+  }
+  if (refusal(refused) === 'EROFS') {
+    return `'${refused}' is on a read-only file system: copy the project to a folder that you can write to.`;
+  }
+  const owner = fs.statSync(refused).uid;
+  const me = process.getuid();
+  const [why, command] =
+    owner === me
+      ? ['is write-protected', `chmod -R u+w '${refused}'`]
+      : [
+          `belongs to user ${userName(owner)}, and you (${userName(me)}) cannot write to it`,
+          `sudo chown -R ${me} '${refused}'`,
+        ];
+  // Outside the project it may be the folder of a system, which nobody should change.
+  const remedy = isOurs
+    ? `run "${command}", or copy the project to a folder of your own`
+    : 'give yourself access to it, or choose another folder';
+  return `'${refused}' ${why}: ${remedy}.`;
+}
+
+/** The code of the error on writing to an existing file or folder, or undefined. */
+function refusal(place) {
+  const { W_OK, X_OK } = fs.constants;
+  try {
+    fs.accessSync(place, fs.statSync(place).isDirectory() ? W_OK | X_OK : W_OK);
+    return undefined;
+  } catch (error) {
+    return error.code;
+  }
+}
+
+function userName(uid) {
+  const { stdout, status } = spawnSync('id', ['-un', uid], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : uid;
 }
 
 export function checkCompiler() {

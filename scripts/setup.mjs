@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { commandLine, fail, isTerminal, UserError } from './command.mjs';
 import { readJson, root } from './environment.mjs';
 import { provideHome } from './home.mjs';
-import { checkNode } from './machine.mjs';
+import { checkNode, checkWritable, explainRefusal } from './machine.mjs';
 import { setupSteps } from './steps.mjs';
 
 const HELP = `Usage: npm run setup [-- --device cpu|gpu|auto]
@@ -29,6 +29,7 @@ export async function setup(device = process.env.TUTORIAL_DEVICE) {
   }
   const toDo = () => setupSteps(device).filter((step) => !step.isDone());
   if (toDo().length === 0) return false;
+  checkWritable(root);
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, onSignal);
@@ -38,10 +39,15 @@ export async function setup(device = process.env.TUTORIAL_DEVICE) {
     checkMachine(toDo()); // again: another process may have done some steps meanwhile
     // The steps again after each: one may undo another, and what they do depends on those before.
     for (let [step] = toDo(); step; [step] = toDo()) {
+      if (step.note) process.stderr.write(`  ${step.note}\n`);
       await show(step.name, () => step.run(interrupt.signal));
       interrupt.signal.throwIfAborted();
       if (!step.isDone()) throw new Error(`the step '${step.name}' ran and is not done`);
     }
+  } catch (error) {
+    const isRefused = ['EACCES', 'EPERM', 'EROFS'].includes(error.code) && error.path;
+    const cause = isRefused && explainRefusal(error.path);
+    throw cause ? new UserError(cause) : error;
   } finally {
     unlock?.();
     for (const signal of ['SIGINT', 'SIGTERM']) process.removeListener(signal, onSignal);

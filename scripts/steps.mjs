@@ -17,14 +17,24 @@ import {
   tensorflowFolder,
   tensorflowWheel,
 } from './environment.mjs';
+import { nodeGyp, npmCi, pipOf } from './install.mjs';
 import { runSilently } from './launch.mjs';
-import { checkCompiler, findPython, nodeHeaders, nvidiaDriver } from './machine.mjs';
+import {
+  checkCompiler,
+  checkPlatform,
+  checkPython,
+  checkWritable,
+  findPython,
+  nodeHeaders,
+  nvidiaDriver,
+} from './machine.mjs';
 
 const MARK = '.tutorial-setup.json';
 
 /**
  * The steps in order: npm packages, Python packages, binding, kernel, GPU. `isDone()`; `needs()` throws UserError if
- * the machine lacks something; `run(signal)` stops when the AbortSignal fires, and may resolve to a note for the user.
+ * the machine lacks something; `run(signal)` stops when the AbortSignal fires, and may resolve to a note for the user; `note`,
+ * if any, is shown before.
  * After the GPU step, an earlier one may no longer be done.
  *
  * @param {string | undefined} requestedDevice `cpu`, `gpu` or `auto`; undefined: the last choice
@@ -43,25 +53,18 @@ export function setupSteps(requestedDevice) {
 function npmPackages() {
   const mark = path.join(nodeModules, MARK);
   const key = sha256(read(path.join(root, 'package-lock.json')), process.platform, process.arch);
-  const flags = [
-    '--ignore-scripts',
-    '--include=dev',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  ];
   return {
     name: 'npm packages',
     isDone: () => readJson(mark)?.key === key,
-    needs: () => {},
+    needs: () => checkWritable(nodeModules),
     async run(signal) {
-      await runSilently('npm', ['ci', ...flags], signal);
+      await npmCi(signal);
       writeJson(mark, { key });
     },
   };
 }
 
-function pythonPackages({ prefix, python, conda }, requestedDevice) {
+function pythonPackages({ prefix, python, conda, foreign }, requestedDevice) {
   const mark = path.join(prefix, MARK);
   const { device, gpu, unusable } = chosenDevice(prefix, requestedDevice);
   const cuda = path.join(root, 'scripts', 'cuda.txt');
@@ -76,27 +79,33 @@ function pythonPackages({ prefix, python, conda }, requestedDevice) {
   return {
     name: `Python packages in ${conda ? `conda environment ${prefix}` : '.venv'} (${gpu ? 'CUDA' : 'CPU'})`,
     isDone: () => isInstalled() && readJson(mark).device === device,
+    note:
+      foreign &&
+      `using .venv: the conda environment ${foreign} was not made from environment.yml, so it is left alone`,
     needs() {
+      checkPlatform(pins.tensorflow);
       if (gpu && (process.platform !== 'linux' || process.arch !== 'x64')) {
         throw new UserError(
           'TensorFlow has a CUDA build for Linux on x86-64 only: npm run setup -- --device cpu',
         );
       }
-      if (!conda) findPython();
+      if (conda) checkPython(python, pins.tensorflow);
+      else findPython(pins.tensorflow);
+      checkWritable(prefix);
     },
     async run(signal) {
       if (!isInstalled()) {
         fs.rmSync(mark, { force: true });
-        const pip = (command, ...args) =>
-          runSilently(python, ['-m', 'pip', command, '--quiet', ...args], signal);
+        if (!conda) {
+          fs.rmSync(prefix, { recursive: true, force: true });
+          await runSilently(findPython(pins.tensorflow), ['-m', 'venv', prefix], signal);
+        }
+        const pip = await pipOf(python, signal);
         const install = (...args) =>
           pip('install', '--no-input', '--disable-pip-version-check', ...args);
         if (conda) {
           const others = gpu ? ['tensorflow-cpu'] : ['tensorflow', '--requirement', cuda];
           await pip('uninstall', '--yes', ...others);
-        } else {
-          fs.rmSync(prefix, { recursive: true, force: true });
-          await runSilently(findPython(), ['-m', 'venv', prefix], signal);
         }
         // We need TensorFlow's library and headers, not the Python packages that it depends on, except for the CUDA
         // libraries.
@@ -173,6 +182,7 @@ function binding({ prefix, python }) {
           `'${folder}' contains a space, which the build tools cannot handle: move it`,
         );
       }
+      checkWritable(lib);
     },
     async run(signal) {
       fs.rmSync(lib, { recursive: true, force: true });
@@ -188,13 +198,9 @@ function binding({ prefix, python }) {
       ];
       // The real path: TensorFlow finds its framework library and CUDA's relative to this folder.
       const rpath = `-Wl,-rpath,'${fs.realpathSync(tensorflow)}'`;
-      await runSilently(process.execPath, gyp, signal, {
-        cwd: bindingPackage,
-        env: {
-          ...process.env,
-          PYTHON: python,
-          LDFLAGS: `${process.env.LDFLAGS ?? ''} ${rpath}`,
-        },
+      await nodeGyp(gyp, signal, bindingPackage, {
+        PYTHON: python,
+        LDFLAGS: `${process.env.LDFLAGS ?? ''} ${rpath}`,
       });
       writeJson(mark, { key: key() });
     },
@@ -242,7 +248,7 @@ function kernel({ prefix }) {
       Object.entries(files).every(
         ([file, content]) => JSON.stringify(readJson(file)) === JSON.stringify(content),
       ),
-    needs: () => {},
+    needs: () => Object.keys(files).forEach(checkWritable),
     async run() {
       for (const [file, content] of Object.entries(files)) writeJson(file, content);
     },

@@ -241,7 +241,7 @@ async function writePages(output, names) {
   const plotly = path.join(nodeModules, 'plotly.js-cartesian-dist-min', 'plotly-cartesian.min.js');
   const args = [path.join(root, 'scripts', 'page.py'), output, plotly, ...names];
   try {
-    await promisify(execFile)(pythonEnvironment().python, args);
+    await promisify(execFile)(pythonEnvironment().python, args, { env: runtimeEnvironment() });
   } catch (error) {
     throw new UserError(
       `the pages could not be written: ${causeIn(error.stderr || error.message)}`,

@@ -21,7 +21,9 @@ import { hashOf } from '../../src/files';
 import type { Progress } from '../../src/progress';
 import { root } from '../support/command';
 import { folderOf, idxImages, idxLabels, temporaryFolder } from '../support/idx';
+import { requireLoopback } from '../support/loopback';
 
+requireLoopback();
 const temporary = temporaryFolder();
 const random = randomUniform(1);
 

@@ -5,7 +5,9 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Site, serve } from '../../src/draw/index';
 import { folderOf, temporaryFolder } from '../support/idx';
+import { requireLoopback } from '../support/loopback';
 
+requireLoopback();
 const temporary = temporaryFolder();
 folderOf(temporary, 'outside', { 'secret.txt': 'secret' });
 const folder = folderOf(temporary, 'site', {

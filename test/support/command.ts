@@ -22,7 +22,8 @@ export async function python(...args: string[]): Promise<Result> {
   return collect(stdout.trim(), args, process.env);
 }
 
-function collect(program: string, args: string[], env: NodeJS.ProcessEnv): Promise<Result> {
+/** Runs a program in the project's root and collects its output. */
+export function collect(program: string, args: string[], env: NodeJS.ProcessEnv): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: root, env });
     const result: Result = { code: null, stdout: '', stderr: '' };

@@ -14,8 +14,10 @@ import { train } from '../../../src/train/index';
 import { describeBrowser, launchChromium, openPage, screenshot } from '../../support/chromium';
 import { root } from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
+import { requireLoopback } from '../../support/loopback';
 import { maxDifference } from '../../support/tensors';
 
+requireLoopback();
 const temporary = temporaryFolder();
 const desktop = { width: 1100, height: 1000 };
 const phone = { width: 390, height: 844 };

@@ -9,6 +9,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { describeBrowser, launchChromium, screenshot } from '../../support/chromium';
 import { root } from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
+import { checkLoopback } from '../../support/loopback';
 
 const temporary = temporaryFolder();
 const viewport = { width: 1100, height: 1400 };
@@ -66,6 +67,7 @@ describeBrowser('JupyterLab', () => {
   const outcomes: Record<string, Promise<unknown>> = {};
 
   beforeAll(async () => {
+    await checkLoopback();
     // JupyterLab serves the project's folder only.
     const build = path.join(root, 'build');
     fs.mkdirSync(build, { recursive: true });

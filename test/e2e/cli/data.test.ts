@@ -7,7 +7,9 @@ import zlib from 'node:zlib';
 import { hashOf } from '../../../src/files';
 import { cli, command, expectOneLineError, root } from '../../support/command';
 import { idxImages, idxLabels, temporaryFolder } from '../../support/idx';
+import { requireLoopback } from '../../support/loopback';
 
+requireLoopback();
 const temporary = temporaryFolder();
 const names = ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1'];
 const contents = Object.fromEntries(

@@ -4,7 +4,9 @@ import path from 'node:path';
 import { localised } from '../../../src/viz/index';
 import { command, expectOneLineError, python, root } from '../../support/command';
 import { folderOf, temporaryFolder } from '../../support/idx';
+import { requireLoopback } from '../../support/loopback';
 
+requireLoopback();
 const temporary = temporaryFolder();
 const text = (...parts: string[]) => fs.readFileSync(path.join(temporary, ...parts), 'utf8');
 const tutorial = (...args: string[]) =>

@@ -5,10 +5,12 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { describeBrowser, launchChromium, screenshot } from '../../support/chromium';
 import { command, python } from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
+import { requireLoopback } from '../../support/loopback';
 
 const DESKTOP = { viewport: { width: 1280, height: 900 } };
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
+requireLoopback();
 const temporary = temporaryFolder();
 const output = path.join(temporary, 'pages');
 let browser: Browser;

@@ -1,0 +1,284 @@
+// The set-up on machines as people have them: real npm, pip and Python, in temporary folders.
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { strToU8, zipSync } from 'fflate';
+import { collect, command, python, root } from '../support/command';
+import { folderOf, temporaryFolder } from '../support/idx';
+import { requireLoopback } from '../support/loopback';
+
+const temporary = temporaryFolder();
+
+/** Runs code in which `environment`, `machine` and `install` are modules of scripts/, and reads what it prints. */
+async function scripts(code: string, env: NodeJS.ProcessEnv = {}) {
+  const imports = ['environment', 'machine', 'install'].map(
+    (name) => `import * as ${name} from './scripts/${name}.mjs';`,
+  );
+  const signal = 'const { signal } = new AbortController();';
+  const all = `${imports.join('')}${signal}${code}`;
+  const { code: status, stdout, stderr } = await command(['--input-type=module', '-e', all], env);
+  return { status, stdout: stdout.trim(), stderr };
+}
+
+/** Runs code that must throw a UserError, and returns its message. */
+async function refusal(code: string, env?: NodeJS.ProcessEnv): Promise<string> {
+  const caught = `try { ${code} } catch (error) { console.log(error.constructor.name + ': ' + error.message) }`;
+  const { stdout, stderr } = await scripts(caught, env);
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/^UserError: /);
+  return stdout.slice('UserError: '.length);
+}
+
+describe('the Python environment', () => {
+  const chosen = async (prefix: string) => {
+    const { stdout } = await scripts(
+      'console.log(JSON.stringify(environment.pythonEnvironment()))',
+      {
+        CONDA_PREFIX: prefix,
+        CONDA_DEFAULT_ENV: 'mine',
+      },
+    );
+    return JSON.parse(stdout);
+  };
+
+  test("a conda environment of the user's own is left alone, and doctor says so", async () => {
+    const mine = folderOf(temporary, 'mine', {
+      'conda-meta/state': '{"env_vars": {"OTHER": "1"}, "pkg_env_vars": {}, "version": 1}',
+    });
+    expect(await chosen(mine)).toMatchObject({
+      conda: false,
+      prefix: path.join(root, '.venv'),
+      foreign: mine,
+    });
+    const { stdout } = await command(['scripts/doctor.mjs'], { CONDA_PREFIX: mine });
+    expect(stdout).toContain(
+      `.venv (the conda environment ${mine} was not made from environment.yml)`,
+    );
+    expect(fs.readdirSync(mine)).toEqual(['conda-meta']);
+  });
+
+  test('one made from environment.yml is used', async () => {
+    // conda writes the file's `variables` to conda-meta/state.
+    const [, name, value] = /^variables:\n(?: +#.*\n)* +(\w+): "(\w+)"$/m.exec(
+      fs.readFileSync(path.join(root, 'environment.yml'), 'utf8'),
+    )!;
+    const ours = folderOf(temporary, 'ours', {
+      'conda-meta/state': JSON.stringify({ env_vars: { [name]: value } }),
+    });
+    expect(await chosen(ours)).toMatchObject({ conda: true, prefix: ours });
+  });
+
+  test('all pins suit every Python that we support, and each other', async () => {
+    const { stdout, stderr } = await python('test/support/check_pins.py');
+    expect([stdout, stderr]).toEqual(['3.11.0 3.12.0 3.13.0\n', '']);
+  });
+
+  test('a Python or a machine without TensorFlow is refused before pip starts', async () => {
+    const folder = folderOf(temporary, 'python', { 'python3.14': '#!/bin/sh\necho 3.14\n' });
+    const newer = path.join(folder, 'python3.14');
+    fs.chmodSync(newer, 0o755);
+    const tooNew =
+      /^TensorFlow 2\.21\.0 has no build for Python 3\.14 \(.*\): install Python 3\.13 /;
+    expect(await refusal("machine.findPython('2.21.0')", { PYTHON: newer })).toMatch(tooNew);
+    expect(await refusal(`machine.checkPython('${newer}', '2.21.0')`)).toMatch(tooNew);
+    expect(await refusal("machine.findPython('2.21.0')", { PYTHON: '/none' })).toMatch(
+      /'\/none', the value of PYTHON, is not a Python/,
+    );
+    const on = (platform: string, arch: string) =>
+      refusal(
+        `Object.defineProperties(process, { platform: { value: '${platform}' }, arch: { value: '${arch}' } });` +
+          "machine.checkPlatform('2.21.0')",
+      );
+    expect(await on('darwin', 'x64')).toBe(
+      'TensorFlow 2.21.0 has no build for macOS on Intel: use a Mac with Apple silicon (and Node for arm64), or Linux.',
+    );
+    expect(await on('linux', 'arm')).toMatch(/no build for linux on arm: use Linux on x86-64/);
+  });
+});
+
+// Settings that send packages elsewhere, or leave some out.
+const hostile = {
+  ...{ PIP_USER: '1', PIP_TARGET: path.join(temporary, 'target'), PIP_REQUIRE_VIRTUALENV: '1' },
+  ...{ PIP_PREFIX: path.join(temporary, 'prefix'), PIP_CONSTRAINT: '/none' },
+  ...{ PYTHONHOME: '/none', PYTHONPATH: path.join(temporary, 'shadow'), NODE_ENV: 'production' },
+  ...{ NODE_OPTIONS: '--max-old-space-size=100', npm_config_omit: 'dev' },
+  ...{ npm_config_global: 'true', NPM_CONFIG_PREFIX: path.join(temporary, 'npm-prefix') },
+};
+
+describe('installs', () => {
+  test('settings about sources stay, others do not reach npm and pip', async () => {
+    const sources = {
+      ...{
+        PIP_INDEX_URL: 'https://pip.example/',
+        PIP_CERT: '/ca.pem',
+        HTTPS_PROXY: 'http://proxy',
+      },
+      ...{ npm_config_registry: 'https://npm.example/', NPM_CONFIG_CAFILE: '/ca.pem' },
+      ...{ 'npm_config_//npm.example/:_authToken': 'secret', NODE_EXTRA_CA_CERTS: '' },
+    };
+    const print = 'console.log(JSON.stringify(install.installEnvironment()))';
+    const env = { ...hostile, ...sources, NODE_OPTIONS: '--use-openssl-ca --trace-warnings' };
+    const reached = JSON.parse((await scripts(print, env)).stdout);
+    expect(reached).toMatchObject({ ...sources, NODE_OPTIONS: '--use-openssl-ca' });
+    for (const name of Object.keys(hostile)) {
+      if (name !== 'NODE_OPTIONS') expect(reached).not.toHaveProperty(name);
+    }
+  });
+
+  test('programs get neither PYTHONPATH nor PYTHONHOME', async () => {
+    const print = 'console.log(JSON.stringify(environment.runtimeEnvironment()))';
+    const { stdout } = await scripts(print, hostile);
+    const reached = JSON.parse(stdout);
+    for (const name of ['PYTHONPATH', 'PYTHONHOME']) expect(reached).not.toHaveProperty(name);
+  });
+
+  test('pip installs into its environment, with the mirror of pip.conf', async () => {
+    const info = 'mine-1.0.dist-info';
+    const wheel = zipSync({
+      'mine.py': strToU8('here = __file__\n'),
+      [`${info}/METADATA`]: strToU8('Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n'),
+      [`${info}/WHEEL`]: strToU8('Wheel-Version: 1.0\nTag: py3-none-any\n'),
+      [`${info}/RECORD`]: strToU8(''),
+    });
+    const wheels = folderOf(temporary, 'wheels', {
+      'mine-1.0-py3-none-any.whl': Buffer.from(wheel),
+    });
+    const home = folderOf(temporary, 'home', {
+      '.config/pip/pip.conf':
+        `[global]\nno-index = true\nfind-links =\n  ${temporary}\n  ${wheels}\n` +
+        'user = true\nquiet = 3\nrequire-hashes = true\n[install]\ntarget = /none\nno-binary = :all:\n',
+    });
+    folderOf(temporary, 'shadow', { 'json.py': 'raise SystemExit("shadow")' });
+    const prefix = path.join(temporary, 'venv');
+    expect((await python('-m', 'venv', prefix)).code).toBe(0);
+    const program = path.join(prefix, 'bin', 'python');
+    const { stderr } = await scripts(
+      `const pip = await install.pipOf('${program}', signal); await pip('install', 'mine==1.0');`,
+      // Without the developer's own settings, so that HOME's file counts.
+      { ...hostile, HOME: home, PIP_CONFIG_FILE: '', XDG_CONFIG_HOME: '', PIP_FIND_LINKS: '' },
+    );
+    expect(stderr).toBe('');
+    const { stdout } = spawnSync(program, ['-c', 'import mine; print(mine.here)'], {
+      encoding: 'utf8',
+    });
+    expect(stdout).toMatch(new RegExp(`^${prefix}/`));
+  }, 60_000);
+
+  test('npm installs development packages into the folder', async () => {
+    const folder = folderOf(temporary, 'npm', {
+      'package.json': '{"devDependencies": {"mine": "file:mine"}}',
+      'mine/package.json': '{"name": "mine", "version": "1.0.0"}',
+      'package-lock.json': JSON.stringify({
+        lockfileVersion: 3,
+        packages: {
+          '': { devDependencies: { mine: 'file:mine' } },
+          mine: { version: '1.0.0', dev: true },
+          'node_modules/mine': { resolved: 'mine', link: true },
+        },
+      }),
+      npmrc: 'omit[]=dev\nomit[]=optional\nglobal=true\ndry-run=true\ninstall-strategy=linked\n',
+    });
+    const { stderr } = await scripts(`await install.npmCi(signal, '${folder}');`, {
+      ...hostile,
+      npm_config_userconfig: path.join(folder, 'npmrc'),
+    });
+    expect(stderr).toBe('');
+    expect(fs.existsSync(path.join(folder, 'node_modules', 'mine', 'package.json'))).toBe(true);
+  }, 60_000);
+
+  test('a folder that cannot be written is named, with its owner', async () => {
+    const folder = path.join(temporary, 'project');
+    for (const name of ['scripts', 'package-lock.json', 'environment.yml'])
+      fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true });
+    fs.chmodSync(temporary, 0o755);
+    fs.chmodSync(folder, 0o555);
+    const isRoot = process.getuid!() === 0; // who may write everywhere
+    const { stdout, stderr, status } = spawnSync(
+      process.execPath,
+      [path.join(folder, 'scripts', 'setup.mjs')],
+      { encoding: 'utf8', cwd: folder, ...(isRoot ? { uid: 65534, gid: 65534 } : {}) },
+    );
+    fs.chmodSync(folder, 0o755);
+    const why = isRoot
+      ? 'belongs to user root, and you \\(nobody\\) cannot write to it: run "sudo chown -R 65534 .*"'
+      : 'is write-protected: run "chmod -R u\\+w .*"';
+    expect(stderr).toMatch(
+      new RegExp(`^error: '${folder}' ${why}, or copy the project to a folder of your own\\.\n$`),
+    );
+    expect([stdout, status]).toEqual(['', 1]);
+  });
+});
+
+describe('the network', () => {
+  requireLoopback();
+  const servers: http.Server[] = [];
+  afterAll(() => {
+    for (const server of servers) server.close();
+  });
+  const listen = async (server: http.Server) => {
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return (server.address() as AddressInfo).port;
+  };
+
+  test('an unknown certificate: the error names what to set, and then it is accepted', async () => {
+    const file = path.join(root, 'test', 'fixtures', 'self-signed.pem');
+    const pem = fs.readFileSync(file);
+    const port = await listen(
+      https.createServer({ key: pem, cert: pem }, (_, response) => response.writeHead(404).end()),
+    );
+    const url = `https://127.0.0.1:${port}/`;
+    const folder = folderOf(temporary, 'tls', {
+      'package.json': '{"dependencies": {"mine": "1.0.0"}}',
+      'package-lock.json': JSON.stringify({
+        lockfileVersion: 3,
+        packages: {
+          '': { dependencies: { mine: '1.0.0' } },
+          'node_modules/mine': { version: '1.0.0', resolved: `${url}mine.tgz` },
+        },
+      }),
+    });
+    const env = {
+      ...{ npm_config_registry: url, npm_config_fetch_retries: '0', PIP_RETRIES: '1' },
+      ...{ PIP_INDEX_URL: url, PIP_CONFIG_FILE: '/dev/null', PIP_FIND_LINKS: '' },
+      npm_config_cache: path.join(temporary, 'npm-cache'),
+      // These would win over NODE_EXTRA_CA_CERTS and PIP_CERT.
+      ...{ REQUESTS_CA_BUNDLE: '', CURL_CA_BUNDLE: '' },
+      ...{
+        npm_config_cafile: '',
+        npm_config_userconfig: '/dev/null',
+        npm_config_globalconfig: '/none',
+      },
+    };
+    const npm = `await install.npmCi(signal, '${folder}')`;
+    const pip = `const pip = await install.pipOf(environment.pythonEnvironment().python, signal);
+      await pip('download', '--no-deps', '--dest', '${temporary}', 'mine==1.0')`;
+    const trust = { NODE_EXTRA_CA_CERTS: file, PIP_CERT: file };
+    for (const install of [npm, pip]) {
+      expect(await refusal(install, { ...env, PIP_CERT: '', NODE_EXTRA_CA_CERTS: '' })).toMatch(
+        /^The certificate .* set both NODE_EXTRA_CA_CERTS and PIP_CERT to the file .* again\.\n'.*' failed /,
+      );
+      expect(await refusal(install, { ...env, ...trust })).toMatch(/^'.*' failed /);
+    }
+  }, 60_000);
+
+  test('npm run asks the network for nothing', async () => {
+    let requests = 0;
+    const port = await listen(
+      http.createServer((_, response) => {
+        requests++;
+        response.end('{"dist-tags": {"latest": "99.0.0"}, "versions": {"99.0.0": {}}}');
+      }),
+    );
+    const rc = folderOf(temporary, 'npmrc', { npmrc: `registry=http://127.0.0.1:${port}/\n` });
+    const { code } = await collect('npm', ['run', 'doctor', '--', '--help'], {
+      ...process.env,
+      ...{ CI: 'false', npm_config_userconfig: path.join(rc, 'npmrc') },
+      npm_config_cache: path.join(temporary, 'empty-cache'), // with no note of an earlier check
+    });
+    expect([code, requests]).toEqual([0, 0]);
+  });
+});
