@@ -17,7 +17,8 @@ import { kernelFolder, setupSteps } from './steps.mjs';
 const HELP = `Usage: npm run doctor [-- --json]
 
 Checks Node, the npm packages, the Python environment, TensorFlow, its binding, the Jupyter kernel, the device
-(with the CUDA libraries and the card), the threads, the allocator settings and the data. Changes nothing. Exits with 1 if it finds a problem.
+(with the CUDA libraries and the card), the threads, the allocator settings and the data. Changes nothing. Exits with 1
+if it finds a problem.
 
   --json   print only {ok, checks: [{name, ok, value, fix}]}
   --help   show this help`;
@@ -59,7 +60,8 @@ if (gpu.gpu) checkStep('GPU check', gpu, 'done', 'not done');
 if (cudaFolders(prefix).length > 0) {
   const missing = missingLibraries();
   const value = missing.length === 0 ? 'all found' : `missing: ${missing.join(', ')}`;
-  check('CUDA libraries', missing.length === 0, value, 'rm -r .venv && npm run setup');
+  const fix = conda ? 'create the conda environment again' : 'rm -r .venv && npm run setup';
+  check('CUDA libraries', missing.length === 0, value, fix);
 }
 if (nvidiaDriver()) {
   const { ok, text } = describeCards();

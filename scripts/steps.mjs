@@ -144,8 +144,8 @@ function gpuCheck({ prefix }, requestedDevice) {
   const { device, gpu, unusable } = chosenDevice(prefix, requestedDevice);
   return {
     name: 'GPU check',
-    /** The device that was asked for, whether the CUDA build is to be installed, and why not if it could be. */
-    ...{ device, gpu, problem: unusable?.problem },
+    /** Whether the CUDA build is chosen, and why not if there is a driver. */
+    ...{ gpu, problem: unusable?.problem },
     isDone: () => !gpu || (hasCuSolverLink(prefix) && readJson(mark)?.gpu?.key === gpuKey()),
     needs: () => {},
     async run(signal) {
@@ -158,7 +158,7 @@ function gpuCheck({ prefix }, requestedDevice) {
       const next =
         device === 'auto'
           ? "TensorFlow's CPU build is installed instead. To insist: npm run setup -- --device gpu"
-          : 'Until it can, TensorFlow computes on the CPU. To check again: npm run doctor';
+          : 'To check again: npm run doctor. For the CPU build: npm run setup -- --device cpu';
       return `The GPU cannot be used: ${problem}.\n    ${next}.`;
     },
   };
