@@ -2,7 +2,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { python, root } from '../../support/command';
+import { requireLoopback } from '../../support/loopback';
 
+requireLoopback();
 const script = path.join(root, 'test', 'support', 'cells.py');
 
 test('a kernel tells which imported code has changed, and goes on when files appear', async () => {
