@@ -33,9 +33,7 @@ message Experimental {
 message CoordinationServiceConfig {
   string service_type = 1;
   string service_leader = 2;
-  int64 cluster_register_timeout_in_ms = 4;
   int64 heartbeat_timeout_in_ms = 5;
-  int64 shutdown_barrier_timeout_in_ms = 7;
   repeated CoordinatedJob coordinated_job_list = 10;
 }
 message CoordinatedJob {
@@ -44,21 +42,17 @@ message CoordinatedJob {
 }
 `;
 
-export interface ClusterTimes {
-  /** How long to wait for the other workers at the start. */
-  registerMs: number;
-  /** How long a worker may be silent. */
-  heartbeatMs: number;
-}
-
 const JOB = 'worker';
 const LEADER = `/job:${JOB}/replica:0/task:0`;
 
-/** The serialised `ConfigProto` and `ServerDef` of worker `index`. `addresses` are `host:port`. */
+/**
+ * The serialised `ConfigProto` and `ServerDef` of worker `index`. `addresses` are `host:port`. A worker that is silent
+ * for `heartbeatMs` is lost.
+ */
 export function clusterMessages(
   index: number,
   addresses: readonly string[],
-  { registerMs, heartbeatMs }: ClusterTimes,
+  heartbeatMs: number,
 ): { config: Uint8Array; serverDef: Uint8Array } {
   const { root } = protobuf.parse(SCHEMA, { keepCase: true });
   const encode = (name: string, message: object) => {
@@ -75,7 +69,6 @@ export function clusterMessages(
       coordination_config: {
         service_type: 'standalone',
         service_leader: LEADER,
-        cluster_register_timeout_in_ms: registerMs,
         heartbeat_timeout_in_ms: heartbeatMs,
         coordinated_job_list: [{ name: JOB, num_tasks: addresses.length }],
       },
