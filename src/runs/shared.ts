@@ -33,6 +33,14 @@ export function agree(group: Group, name: string, values: Record<string, unknown
   }
 }
 
+/** Throws InputError if a batch has fewer images than there are workers. */
+export function checkWorkers(count: number, batchSize: number): void {
+  if (count <= batchSize) return;
+  throw new InputError(
+    `${count} workers for batches of ${batchSize} images: each worker needs at least one`,
+  );
+}
+
 /** Gives all workers the checkpoint of worker 0. The others pass nothing. Read its arrays once, in the same order. */
 export function shareCheckpoint<State>(group: Group, own?: Checkpoint<State>): Checkpoint<State> {
   const sizes = own?.arrays.map(({ name, length }) => ({ name, length }));

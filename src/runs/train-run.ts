@@ -44,6 +44,7 @@ import {
 import {
   agree,
   checkSameWeights,
+  checkWorkers,
   commonSignal,
   evaluateTogether,
   type Group,
@@ -160,6 +161,7 @@ export async function trainRun(
     const { count, here } = group ?? { count: 1, here: 1 };
     checkMemory(trained, Math.ceil(settings.batchSize / count), availableMemory() / here);
   }
+  if (group) checkWorkers(group.count, settings.batchSize);
   const isWriter = !group || group.index === 0;
   const unlock = isWriter ? openFolder(folder, resume) : () => {};
   const training = newTraining(trained, settings, group);

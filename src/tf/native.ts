@@ -78,6 +78,8 @@ export interface Backend {
     /** Texts that all processes of the cluster can read. `getClusterValue` waits for one. */
     setClusterValue(key: string, value: string): void;
     getClusterValue(key: string, timeoutMs: number): string;
+    /** Ends what the other processes of the cluster do with this one. */
+    reportClusterError(message: string): void;
     /** Waits until all processes of the cluster have called it. */
     waitAtClusterBarrier(name: string, timeoutMs: number): void;
   };

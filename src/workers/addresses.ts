@@ -2,6 +2,7 @@
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import net from 'node:net';
+import os from 'node:os';
 import { listOf, objectOf, optional, text, wholeNumber } from '../checks';
 import { InputError } from '../errors';
 import { readJson } from '../files';
@@ -46,6 +47,23 @@ PRIVATE.addAddress('::1', 'ipv6');
 /** The addresses of a host name. Undefined if it cannot be resolved. */
 export async function resolve(host: string): Promise<LookupAddress[] | undefined> {
   return lookup(host, { all: true }).catch(() => undefined);
+}
+
+/** Which of the workers runs on this machine. Throws InputError unless it is exactly one. */
+export async function ownIndex(addresses: readonly string[]): Promise<number> {
+  const here = Object.values(os.networkInterfaces()).flatMap((all) =>
+    all!.map(({ address }) => address),
+  );
+  const found: number[] = [];
+  for (const [i, address] of addresses.entries()) {
+    const resolved = (await resolve(hostOf(address))) ?? [];
+    if (resolved.some((each) => here.includes(each.address))) found.push(i);
+  }
+  if (found.length === 1) return found[0];
+  const which = found.length === 0 ? 'none' : found.join(' and ');
+  throw new InputError(
+    `of the workers in the cluster, ${which} run on this machine: choose one with --worker`,
+  );
 }
 
 /** Throws InputError if a host can be resolved and has an address that is neither private nor loopback. */

@@ -43,11 +43,14 @@ export const HEARTBEAT_SECONDS = 5;
 const TEXT_MS = 10_000;
 /** How long the workers wait for each other at the end: worker 0 may still write the model. */
 const END_MS = 3_600_000;
-const LINGER_MS = 500;
+const LINGER_MS = 1000;
+/** The exit code of a worker that ends because of another one. */
+export const LOST_EXIT = 75;
 
 /** Another worker has ended or does not answer. */
 export class WorkerLostError extends InputError {
   override name = 'WorkerLostError';
+  override readonly exitCode = LOST_EXIT;
 }
 
 /**
@@ -132,38 +135,34 @@ export class TensorFlowGroup implements Group {
     if (this.index === 0) await setTimeout(LINGER_MS); // the others hear from worker 0 that all are here
   }
 
-  /** Tells the other workers why this one ends. */
-  fail(reason: string): void {
-    backend().binding.setClusterValue(`failure/${this.index}`, reason);
-  }
-
-  /** If another worker is the cause of `error`, an error that says which one. Otherwise `error`. */
-  explain(error: unknown): unknown {
+  /**
+   * Call it when training fails. Tells the other workers if this one is the cause. Returns the error to show: if another
+   * worker is the cause, it says which one.
+   */
+  async fail(error: unknown): Promise<unknown> {
     const lost = lostWorker(messageOf(error));
-    if (!lost) return error;
-    const { index, isSilent } = lost;
-    const how = isSilent
-      ? `has not answered for ${HEARTBEAT_SECONDS} seconds: it is frozen, or the network is down`
-      : 'has ended';
-    return new WorkerLostError(`${this.nameOf(index)} ${this.failureOf(index) ?? how}`);
-  }
-
-  private failureOf(index: number): string | undefined {
-    try {
-      return `has ended: ${backend().binding.getClusterValue(`failure/${index}`, 500)}`;
-    } catch {
-      return undefined;
+    if (!lost) {
+      try {
+        backend().binding.reportClusterError(messageOf(error).replace(/\s+/g, ' ').slice(0, 300));
+      } catch {
+        // then they notice that this worker has ended
+      }
     }
+    await setTimeout(LINGER_MS); // if this worker ended at once, the others might take it for the cause
+    return lost ? new WorkerLostError(`${this.nameOf(lost.index)} ${lost.how}`) : error;
   }
 }
 
-/** The worker that a message of TensorFlow's collective ops is about. */
-export function lostWorker(message: string): { index: number; isSilent: boolean } | undefined {
-  const silent = message.match(/unhealthy[\s\S]*?task:(\d+)/);
-  if (silent) return { index: Number(silent[1]), isSilent: true };
+/** The worker that a message of TensorFlow's collective ops is about, and what happened to it. */
+export function lostWorker(message: string): { index: number; how: string } | undefined {
+  const silent = `has not answered for ${HEARTBEAT_SECONDS} seconds: it is frozen, or the network is down`;
+  const unhealthy = message.match(/unhealthy[\s\S]*?task:(\d+)/);
+  if (unhealthy) return { index: Number(unhealthy[1]), how: silent };
+  const reported = message.match(/Error reported from \S*task:(\d+): (.*)/);
+  if (reported) return { index: Number(reported[1]), how: `has failed: ${reported[2]}` };
   const ended = message.match(/remote target \/job:worker\/replica:0\/task:(\d+)/);
-  if (ended) return { index: Number(ended[1]), isSilent: false };
+  if (ended) return { index: Number(ended[1]), how: 'has ended' };
   // Heartbeats go to worker 0.
-  if (/CoordinationService\/Heartbeat/.test(message)) return { index: 0, isSilent: true };
+  if (/CoordinationService\/Heartbeat/.test(message)) return { index: 0, how: silent };
   return undefined;
 }
