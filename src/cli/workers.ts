@@ -1,4 +1,5 @@
 /** The options of `npm run train` for several processes, and what the process does that starts them. */
+import os from 'node:os';
 import { type Command, Option } from 'commander';
 import { positiveInteger, positiveNumber, wholeNumber } from '../checks';
 import { InputError } from '../errors';
@@ -87,14 +88,17 @@ export function asksForWorkers({ workers, worker, cluster, clusterFile, join }: 
 }
 
 /** In a process that was started as a worker: joins the others. */
-export function joinWorkers(args: WorkerArguments): Promise<TensorFlowGroup> {
+export async function joinWorkers(args: WorkerArguments): Promise<TensorFlowGroup> {
   process.on('disconnect', () => process.exit(1)); // the process that started it is gone
-  return joinGroup({
+  const group = await joinGroup({
     index: args.worker!,
     addresses: args.cluster!,
     gradientPrecision: args.gradientPrecision,
     waitSeconds: args.wait,
   });
+  // From now on TensorFlow would ignore SIGTERM.
+  process.on('SIGTERM', () => process.exit(128 + os.constants.signals.SIGTERM));
+  return group;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Several processes that train together, on one machine or on several. */
-export { checkPrivate, ownIndex, parseAddresses, readClusterFile } from './addresses';
+export { checkPrivate, ownIndex, parseAddresses, portOf, readClusterFile } from './addresses';
 export { visibleGpus } from './gpus';
 export {
   GRADIENT_PRECISIONS,
@@ -11,4 +11,4 @@ export {
   WorkerLostError,
 } from './group';
 export { launchWorkers, type Outcome, threadsFor } from './launch';
-export { freePorts } from './meet';
+export { freePorts, meet } from './meet';
