@@ -31,6 +31,9 @@ import {
 
 const MARK = '.tutorial-setup.json';
 
+/** What we add to the binding: several processes that train together (src/workers/). */
+const BINDING_PATCH = path.join(root, 'scripts', 'tfjs-node-gpu.patch');
+
 /**
  * The steps in order: npm packages, Python packages, binding, kernel, GPU. `isDone()`; `needs()` throws UserError if
  * the machine lacks something; `run(signal)` stops when the AbortSignal fires, and may resolve to a note for the user; `note`,
@@ -169,7 +172,10 @@ function binding({ prefix, python }) {
   const mark = path.join(lib, MARK);
   const built = path.join(lib, 'napi-v8', 'tfjs_binding.node');
   const key = () =>
-    sha256(tensorflowFolder(prefix) ?? '', tensorflowWheel(prefix) ?? '', process.arch);
+    sha256(
+      ...[tensorflowFolder(prefix) ?? '', tensorflowWheel(prefix) ?? '', process.arch],
+      read(BINDING_PATCH),
+    );
   return {
     name: 'TensorFlow binding',
     isDone: () => fs.existsSync(built) && readJson(mark)?.key === key(),
@@ -188,6 +194,7 @@ function binding({ prefix, python }) {
       fs.rmSync(lib, { recursive: true, force: true });
       const tensorflow = tensorflowFolder(prefix);
       linkLibraries(tensorflow);
+      await patchSources();
       const gyp = [
         path.join(nodeModules, 'node-gyp', 'bin', 'node-gyp.js'),
         'rebuild',
@@ -205,6 +212,23 @@ function binding({ prefix, python }) {
       writeJson(mark, { key: key() });
     },
   };
+}
+
+/** Applies BINDING_PATCH to the binding's sources. Their original text is kept in `.orig` files. */
+async function patchSources() {
+  const { applyPatch, parsePatch } = await import('diff');
+  for (const patch of parsePatch(read(BINDING_PATCH))) {
+    const file = path.join(bindingPackage, patch.newFileName.replace(/^b\//, ''));
+    const original = `${file}.orig`;
+    if (!fs.existsSync(original)) fs.copyFileSync(file, original);
+    const patched = applyPatch(read(original), patch);
+    if (patched === false) {
+      throw new UserError(
+        `${BINDING_PATCH} does not fit ${file}: adapt it to this version of tfjs-node-gpu`,
+      );
+    }
+    fs.writeFileSync(file, patched);
+  }
 }
 
 /** Links the wheel's headers and libraries to where the binding's build looks for them. */

@@ -27,7 +27,7 @@ export async function run(program: Command): Promise<void> {
   } catch (error) {
     if (!(error instanceof InputError) && process.env.DEBUG) throw error;
     process.stderr.write(`error: ${messageOf(error)}\n`);
-    process.exitCode = 1;
+    process.exitCode = error instanceof InputError ? error.exitCode : 1;
   }
 }
 

@@ -8,9 +8,11 @@ import { InputError } from '../errors';
 import { withClasses } from '../fine-tune/index';
 import { alexnet, describe, layerTable, NETWORKS, type Network, totals } from '../model/index';
 import {
+  agree,
   CHANGEABLE,
   CHECKPOINT_MINUTES,
   checkWeightsFit,
+  checkWorkers,
   RUN_SETTINGS,
   type RunSettings,
   readUnfinished,
@@ -22,6 +24,7 @@ import type { Setting } from '../settings';
 import { device, fastestPrecision, type Precision, type tf } from '../tf/index';
 import { type EpochRecord, newTraining, trainStep } from '../train/index';
 import { percent, plainTable, streamProgress } from '../viz/index';
+import type { TensorFlowGroup } from '../workers/index';
 import {
   command,
   imagesOf,
@@ -36,6 +39,13 @@ import {
   takes,
   warn,
 } from './common';
+import {
+  asksForWorkers,
+  joinWorkers,
+  startWorkers,
+  type WorkerArguments,
+  workerOptions,
+} from './workers';
 
 type Given = Omit<
   RunSettings,
@@ -48,7 +58,7 @@ type Given = Omit<
   precision: 'auto' | Precision;
 };
 
-interface TrainArguments {
+interface TrainArguments extends WorkerArguments {
   run: string;
   resume?: boolean;
   change: SettingName[];
@@ -94,11 +104,52 @@ program
   .option('--skip-bad', 'leave out pictures of --data that cannot be read')
   .option('--no-memory-check', 'train even if memory looks insufficient')
   .action(trainCommand);
+workerOptions(program);
 
 async function trainCommand(args: TrainArguments, program: Command): Promise<void> {
   if (args.listNetworks) return listNetworks();
   if (args.change.length > 0 && !args.resume) throw new InputError('--change needs --resume');
-  const settings = settingsFrom(program, args.resume ? args.run : undefined);
+  if (asksForWorkers(args)) return startAll(args, program);
+  if (!args.join) return trainHere(args, program);
+  const group = await joinWorkers(args);
+  try {
+    await trainHere(args, program, group);
+    await group.leave();
+  } catch (error) {
+    throw await group.fail(error);
+  }
+}
+
+/** Starts the workers of this machine. */
+async function startAll(args: TrainArguments, program: Command): Promise<void> {
+  if (args.workers !== undefined) {
+    const { batchSize } = settingsFrom(program, args.resume ? unfinishedIn(args.run) : undefined);
+    if (args.workers !== 'gpus') checkWorkers(args.workers, batchSize);
+  }
+  let isRestart = false;
+  const more = () => {
+    const resumes = isRestart && !args.resume && readUnfinished(args.run) !== undefined;
+    isRestart = true;
+    return ['--run', args.run, ...(resumes ? ['--resume'] : [])];
+  };
+  if (await startWorkers(args, __filename, more)) process.exitCode = 130;
+}
+
+/** Trains in this process: alone, or as one of several workers. */
+async function trainHere(
+  args: TrainArguments,
+  program: Command,
+  group?: TensorFlowGroup,
+): Promise<void> {
+  const isFirst = !group || group.index === 0;
+  let unfinished = args.resume && isFirst ? unfinishedIn(args.run) : undefined;
+  if (group) {
+    agree(group, 'start', { 'option --resume': Boolean(args.resume) });
+    // The run folder is worker 0's.
+    const [text] = group.exchange('settings', JSON.stringify(unfinished ?? null));
+    unfinished = JSON.parse(text) ?? undefined;
+  }
+  const settings = settingsFrom(program, unfinished);
   const { epochs } = settings;
   const images = await imagesOf('train', settings.dataFolder, args.skipBad);
   const model = await modelFor(images, settings, args.memoryCheck);
@@ -106,6 +157,7 @@ async function trainCommand(args: TrainArguments, program: Command): Promise<voi
   for (const doubt of doubtsAbout(train, validation)) warn(doubt);
   const precision = resolvePrecision(settings.precision);
   const say = (line: string) => console.log(line);
+  const workers = group ? `; worker ${group.index} of ${group.count}` : '';
   const count = (n: number) => n.toLocaleString('en-US');
   const history = await trainRun(args.run, model, train, {
     ...args,
@@ -114,12 +166,13 @@ async function trainCommand(args: TrainArguments, program: Command): Promise<voi
     validation,
     resume: args.resume ? 'yes' : 'no',
     changes: args.change,
+    group,
     signals: ['SIGINT', 'SIGTERM'],
     say,
     onStart: () =>
       say(
         `${images.name}: ${count(train.length)} images, ${count(validation?.length ?? 0)} more for validation; ` +
-          `${count(model.countParams())} parameters; ${precision} on the ${device().name}; run folder ${args.run}\n` +
+          `${count(model.countParams())} parameters; ${precision} on the ${device().name}${workers}; run folder ${args.run}\n` +
           `Input: ${inputText(model)}`,
       ),
     onProgress: streamProgress(process.stdout),
@@ -128,7 +181,7 @@ async function trainCommand(args: TrainArguments, program: Command): Promise<voi
   if (history.interrupted) {
     say(`Interrupted. Continue with: npm run train -- --resume --run ${args.run}`);
     process.exitCode = 130;
-  } else {
+  } else if (isFirst) {
     const written = fs.readdirSync(args.run).filter((name) => !name.startsWith('.'));
     say(`Written: ${args.run} (${written.join(', ')})`);
   }
@@ -164,12 +217,15 @@ async function modelFor(
   return model;
 }
 
+/** The settings of the unfinished run in `folder`. */
+function unfinishedIn(folder: string): RunSettings {
+  const unfinished = readUnfinished(folder);
+  if (!unfinished) throw new InputError(`${folder}: no unfinished run there: nothing to continue`);
+  return unfinished;
+}
+
 /** The settings on the command line. The others come from the resumed run, or from the defaults. */
-function settingsFrom(program: Command, resumed?: string): Given {
-  const unfinished = resumed === undefined ? undefined : readUnfinished(resumed);
-  if (resumed !== undefined && !unfinished) {
-    throw new InputError(`${resumed}: no unfinished run there: nothing to continue`);
-  }
+function settingsFrom(program: Command, unfinished?: RunSettings): Given {
   const values = [...OPTIONS].map(([name, option]) => {
     const key = option.attributeName();
     const isGiven = !unfinished || program.getOptionValueSource(key) === 'cli';
@@ -253,4 +309,7 @@ function summary(record: EpochRecord): string {
   );
 }
 
-run(program);
+run(program).then(() => {
+  // A worker leaves TensorFlow's threads behind, which would wait for the other workers.
+  if (program.opts().join) process.exit();
+});

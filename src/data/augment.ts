@@ -21,37 +21,31 @@ export const AUGMENTATION = {
   noise: 15,
 };
 
-/** What the changes of an image depend on, besides its number in the set. A resumed run gets the same images. */
-export interface AugmentSeed {
-  seed: number;
-  epoch: number;
-}
-
 /**
- * The images of some batches of `set`, augmented, as a set of their own, and their numbers in it batch by batch.
- * Each image is rotated, shifted, scaled and sheared, drawn with another pen, and gets noise.
+ * `set`, augmented: each image is rotated, shifted, scaled and sheared, drawn with another pen, and gets noise. How
+ * depends on `seed`, `epoch` and the number of the image alone, so a resumed run gets the same images. They are made
+ * one by one when they are read.
  */
-export function augmentBatches(
+export function augmentOnDemand(
   set: ImageSet,
-  batches: readonly ArrayLike<number>[],
-  from: AugmentSeed,
+  seed: number,
+  epoch: number,
   ranges = AUGMENTATION,
-): { images: ImageSet; batches: number[][] } {
-  const indices = batches.flatMap((batch) => Array.from(batch));
-  const pixels = gatherPixels(set, indices);
-  augmentPixels(pixels, set, indices, from, ranges);
-  let next = 0;
-  return {
-    images: {
-      ...set,
-      ...{ pixels, readImage: undefined, length: indices.length },
-      labels: Uint16Array.from(indices, (index) => set.labels[index]),
-    },
-    batches: batches.map((batch) => Array.from(batch, () => next++)),
+): ImageSet {
+  const size = set.height * set.width;
+  const [plane, warped] = [new Uint8Array(size), new Float32Array(size)];
+  const readImage = (index: number, into: Uint8Array) => {
+    into.set(gatherPixels(set, [index]));
+    const from =
+      Math.imul(seed, 0x9e3779b1) ^
+      Math.imul(epoch + 1, 0x85ebca6b) ^
+      Math.imul(index + 1, 0xc2b2ae35);
+    augmentImage(into, set, randomUniform(from), ranges, plane, warped);
   };
+  return { ...set, pixels: new Uint8Array(), readImage };
 }
 
-/** A copy of `set` with all images augmented: see `augmentBatches`. */
+/** A copy of `set` with all images augmented: see `augmentOnDemand`. */
 export function augmented(
   set: ImageSet,
   seed: number,
@@ -59,44 +53,36 @@ export function augmented(
   ranges = AUGMENTATION,
 ): ImageSet {
   const all = [...Array(set.length).keys()];
-  const { images } = augmentBatches(set, [all], { seed, epoch }, ranges);
-  return { ...images, labels: set.labels };
+  const pixels = gatherPixels(augmentOnDemand(set, seed, epoch, ranges), all);
+  return { ...set, pixels, readImage: undefined };
 }
 
-/** Augments `pixels` [indices.length, height, width, channels] in place. */
-function augmentPixels(
+/** Augments `pixels` [height, width, channels] in place. `plane` and `warped` are scratch memory. */
+function augmentImage(
   pixels: Uint8Array,
   { height, width, channels }: ImageSet,
-  indices: readonly number[],
-  { seed, epoch }: AugmentSeed,
+  random: () => number,
   ranges: typeof AUGMENTATION,
+  plane: Uint8Array,
+  warped: Float32Array,
 ): void {
-  const size = height * width;
-  const plane = new Uint8Array(size);
-  const warped = new Float32Array(size);
-  for (const [place, i] of indices.entries()) {
-    const random = randomUniform(
-      Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca6b) ^ Math.imul(i + 1, 0xc2b2ae35),
-    );
-    const within = (range: number) => range * (2 * random() - 1);
-    const how = {
-      angle: (within(ranges.rotation) * Math.PI) / 180,
-      right: within(ranges.shift) * width,
-      down: within(ranges.shift) * height,
-      scale: 1 + within(ranges.scale),
-      shear: within(ranges.shear),
-    };
-    const thickness = within(ranges.thickness);
-    const brightness = 1 - ranges.contrast * random();
-    for (let channel = 0; channel < channels; channel++) {
-      const start = place * size * channels + channel;
-      for (let at = 0; at < size; at++) plane[at] = pixels[start + at * channels];
-      warp(plane, warped, height, width, how);
-      for (let at = 0; at < size; at++) {
-        const value = thickened(warped, at, height, width, thickness) * brightness;
-        const noisy = value + within(ranges.noise);
-        pixels[start + at * channels] = Math.max(0, Math.min(255, noisy));
-      }
+  const within = (range: number) => range * (2 * random() - 1);
+  const how = {
+    angle: (within(ranges.rotation) * Math.PI) / 180,
+    right: within(ranges.shift) * width,
+    down: within(ranges.shift) * height,
+    scale: 1 + within(ranges.scale),
+    shear: within(ranges.shear),
+  };
+  const thickness = within(ranges.thickness);
+  const brightness = 1 - ranges.contrast * random();
+  for (let channel = 0; channel < channels; channel++) {
+    for (let at = 0; at < plane.length; at++) plane[at] = pixels[channel + at * channels];
+    warp(plane, warped, height, width, how);
+    for (let at = 0; at < plane.length; at++) {
+      const value = thickened(warped, at, height, width, thickness) * brightness;
+      const noisy = value + within(ranges.noise);
+      pixels[channel + at * channels] = Math.max(0, Math.min(255, noisy));
     }
   }
 }

@@ -1,6 +1,6 @@
 export { HALF, type Normalisation } from '../image/index';
 /** Images and labels: from IDX files to batches on the device. */
-export { AUGMENTATION, augmentBatches, augmented } from './augment';
+export { AUGMENTATION, augmented, augmentOnDemand } from './augment';
 export { type Batch, disposeBatch, epochBatches, gatherPixels, makeBatch } from './batches';
 export {
   countLabels,

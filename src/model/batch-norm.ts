@@ -1,5 +1,6 @@
 import { InputError } from '../errors';
-import { normaliseBatch, tf } from '../tf/index';
+import { normaliseBatch, normaliseShare, tf } from '../tf/index';
+import type { Share } from './share';
 
 /** PyTorch's defaults, with tfjs's meaning of momentum: 1 minus PyTorch's. */
 const [EPSILON, MOMENTUM] = [1e-5, 0.9];
@@ -59,7 +60,10 @@ export class BatchNorm extends tf.layers.Layer {
     return inputShape;
   }
 
-  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
+  override call(
+    inputs: tf.Tensor | tf.Tensor[],
+    kwargs: { training?: boolean; share?: Share },
+  ): tf.Tensor {
     const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor4D;
     const { epsilon, momentum } = this;
     const [, , runningMean, runningVariance] = this.weights;
@@ -69,7 +73,10 @@ export class BatchNorm extends tf.layers.Layer {
         return tf.batchNorm(x, mean, variance, beta, gamma, epsilon);
       }
       this.calls++;
-      return normaliseBatch(x, gamma, beta, epsilon, (batch) => {
+      const normalise = kwargs.share
+        ? normaliseShare.bind(undefined, kwargs.share)
+        : normaliseBatch;
+      return normalise(x, gamma, beta, epsilon, (batch) => {
         runningMean.write(mean.mul(momentum).add(batch.mean.mul(1 - momentum)));
         runningVariance.write(variance.mul(momentum).add(batch.variance.mul(1 - momentum)));
       });

@@ -1,7 +1,9 @@
 import { seededUniform, tf } from '../tf/index';
+import type { Share } from './share';
 
 /**
- * Dropout with reproducible masks: the nth mask depends only on `seed` and n. As in PyTorch, the units that are kept are
+ * Dropout with reproducible masks: the nth mask depends only on `seed` and n, also if several
+ * processes share the batch. As in PyTorch, the units that are kept are
  * scaled by 1 / (1 - rate), and nothing happens outside training.
  *
  * tfjs's own layer draws random numbers one by one in JavaScript and, with a seed, drops the same units in every step.
@@ -25,11 +27,18 @@ export class Dropout extends tf.layers.Layer {
     return inputShape;
   }
 
-  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
+  override call(
+    inputs: tf.Tensor | tf.Tensor[],
+    kwargs: { training?: boolean; share?: Share },
+  ): tf.Tensor {
     const x = Array.isArray(inputs) ? inputs[0] : inputs;
     if (!kwargs.training || this.rate === 0) return x;
+    const [images, ...rest] = x.shape;
+    const { start, total } = kwargs.share ?? { start: 0, total: images };
     return tf.tidy(() => {
-      const mask = seededUniform(x.shape, 0, 1, this.seed, this.calls++)
+      const all = seededUniform([total, ...rest], 0, 1, this.seed, this.calls++);
+      const random = images === total ? all : all.slice(start, images);
+      const mask = random
         .greaterEqual(this.rate)
         .cast('float32')
         .div(1 - this.rate);

@@ -21,6 +21,7 @@ export {
   totals,
 } from './layers';
 export { ALEXNET, NETWORKS, type Network, type NetworkName, SMALL_ALEXNET } from './networks';
+export type { Share } from './share';
 export {
   checkDimensions,
   checkFits,

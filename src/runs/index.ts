@@ -5,5 +5,6 @@ export { interruptible } from './interrupt';
 export { checkMemory, checkWeightsFit, trainingMemory } from './memory';
 export { bestEpoch, interruption, type Run, readRun } from './run';
 export { CHANGEABLE, RUN_SETTINGS, type RunSettings, type SettingName } from './settings';
+export { agree, checkWorkers, type Group } from './shared';
 export { trainState, weightsSha256 } from './state';
 export { CHECKPOINT_MINUTES, type RunOptions, readUnfinished, trainRun } from './train-run';

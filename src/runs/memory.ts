@@ -59,7 +59,7 @@ export function checkMemory(
 const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
 
 /** The free bytes of the GPU, if TensorFlow uses one, otherwise of the machine. Infinity if unknown. */
-function deviceMemory(): number {
+export function deviceMemory(): number {
   const { kind, freeBytes = Infinity } = device();
   return kind === 'GPU' ? freeBytes : availableMemory();
 }

@@ -126,6 +126,12 @@ export function checkChanges(
   );
 }
 
+/** The settings that may not differ from one part of a run to the next, or from one worker to another. */
+export function fixedSettings(settings: RunSettings): Partial<RunSettings> {
+  const fixed = NAMES.filter((name) => changeOf(name) !== 'freely');
+  return Object.fromEntries(fixed.map((name) => [name, settings[name] ?? null]));
+}
+
 function changeOf(name: SettingName): 'on request' | 'freely' | undefined {
   return (RUN_SETTINGS as Settings)[name].change;
 }

@@ -4,7 +4,6 @@ import path from 'node:path';
 import { objectOf, optional } from '../checks';
 import { epochBatches, gatherPixels, HALF, type ImageSet, type Normalisation } from '../data/index';
 import { InputError } from '../errors';
-import { evaluate } from '../evaluate/index';
 import { hashOfParts, lockFolder, makeFolder, readJson, writeJson } from '../files';
 import { featuresOf, freezeFeatures, splitAtClassifier, unfreeze } from '../fine-tune/index';
 import { availableMemory } from '../memory';
@@ -25,7 +24,7 @@ import {
 import { checkpointFiles, readCheckpoint, writeCheckpoint } from './checkpoint';
 import { interruptible } from './interrupt';
 import { lossOfGuessing, lossWarning } from './loss-warning';
-import { checkMemory } from './memory';
+import { checkMemory, deviceMemory } from './memory';
 import {
   bestEpoch,
   checkNewRun,
@@ -37,12 +36,22 @@ import {
 } from './run';
 import {
   checkChanges,
+  fixedSettings,
   RUN_SETTINGS,
   type RunSettings,
   type SettingName,
   settingsIn,
 } from './settings';
-import { loadState, saveState, trainState } from './state';
+import {
+  agree,
+  checkSameWeights,
+  checkWorkers,
+  commonSignal,
+  evaluateTogether,
+  type Group,
+  shareCheckpoint,
+} from './shared';
+import { loadState, saveState, trainState, weightsSha256 } from './state';
 import { TensorBoardLog } from './tensorboard';
 
 /** How often a checkpoint is written by default. */
@@ -77,6 +86,8 @@ export interface RunOptions
   onStart?: () => void;
   /** Receives messages for the user, one line at a time. */
   say?: (line: string) => void;
+  /** The processes that train together, if there are several. Only worker 0 uses the run folder. */
+  group?: Group;
 }
 
 const checkpointFolder = (folder: string) => path.join(folder, 'checkpoints');
@@ -128,7 +139,7 @@ export async function trainRun(
   set: ImageSet,
   options: RunOptions = {},
 ): Promise<History> {
-  const { validation, onProgress, resume = 'if-unfinished' } = options;
+  const { validation, onProgress, resume = 'if-unfinished', group } = options;
   checkFits(model, set);
   const settings: RunSettings = {
     ...withDefaults(RUN_SETTINGS, {
@@ -151,16 +162,19 @@ export async function trainRun(
     if (settings.freeze) cleanUps.push(() => unfreeze(model));
     const { trained, features } = partsOf(model, settings, set.length, options);
     if (trained !== model) cleanUps.push(() => trained.dispose());
-    if (options.memoryCheck ?? true) checkMemory(trained, Math.min(settings.batchSize, set.length));
-    if (resume === 'no') checkNewRun(folder);
-    else makeFolder(folder);
-    cleanUps.push(lockFolder(folder, 'is training there now. Choose another folder, or wait'));
-    const training = newTraining(trained, settings);
+    if (options.memoryCheck ?? true) {
+      const { count, here } = group ?? { count: 1, here: 1 };
+      const images = Math.min(settings.batchSize, set.length);
+      checkMemory(trained, Math.ceil(images / count), deviceMemory() / here);
+    }
+    if (group) checkWorkers(group.count, settings.batchSize);
+    const isWriter = !group || group.index === 0;
+    if (isWriter) cleanUps.push(openFolder(folder, resume));
+    const training = newTraining(trained, settings, group);
     cleanUps.push(() => training.optimizer.dispose());
-    replaceByNext(folder); // if a process was killed just then
     const place = placeToTrain(folder);
-    makeFolder(place);
-    const unfinished = runToContinue(place, settings, options); // before features, which take time
+    // Before features, which take time.
+    const unfinished = isWriter && runToContinue(place, settings, options);
     const prepared = async (images: ImageSet) => {
       const { precision } = settings;
       return features
@@ -169,68 +183,108 @@ export async function trainRun(
     };
     const trainSet = await prepared(set);
     const validationSet = validation && (await prepared(validation));
-    const dataSha256 = hashOfParts('sha256', bytesIn(trainSet, normalisationOf(model)));
-    if (unfinished) restore(training, place, dataSha256, options);
-    else removeCheckpoints(place); // of a run that is replaced
-    writeJson(unfinishedFile(place), { settings });
+    const sha256 = (images: ImageSet) =>
+      hashOfParts('sha256', bytesIn(images, normalisationOf(model)));
+    const dataSha256 = sha256(trainSet);
+    if (group) {
+      const data = {
+        images: sha256(set),
+        'validation images': validation ? sha256(validation) : null,
+      };
+      agree(group, 'run', { ...fixedSettings(settings), ...data });
+    }
+    const found = unfinished ? lastCheckpoint(place, options) : undefined;
+    const start = group
+      ? shareCheckpoint(
+          group,
+          isWriter ? (found ?? saveState(training, settings, dataSha256)) : undefined,
+        )
+      : found;
+    // Worker 0 has compared the images. Frozen features differ a little from processor to processor.
+    if (start) loadState(training, start, isWriter ? dataSha256 : start.state.dataSha256);
+    if (training.history.steps.length > 0) {
+      const steps = training.history.steps.length;
+      options.say?.(`Continuing ${place} after step ${steps}, in epoch ${training.epoch}`);
+    }
+    if (isWriter && !unfinished) removeCheckpoints(place); // of a run that is replaced
+    if (isWriter) writeJson(unfinishedFile(place), { settings });
     options.onStart?.();
-    const log = settings.tensorboard
-      ? new TensorBoardLog(path.join(place, 'tensorboard'), training)
-      : undefined;
+    const log =
+      isWriter && settings.tensorboard
+        ? new TensorBoardLog(path.join(place, 'tensorboard'), training)
+        : undefined;
     const stopEarly = ({ epochs }: History) =>
       settings.patience !== null &&
       epochs.length - (bestEpoch(epochs)?.epoch ?? 0) >= settings.patience;
-    const checkpoint = checkpointer(training, options, (step) =>
-      writeCheckpoint(checkpointFolder(place), step, saveState(training, settings, dataSha256)),
-    );
-    const history = await interruptible(
-      (signal) =>
-        continueTraining(training, trainSet, {
-          signal,
-          stopEarly,
-          validate: async () => {
-            if (!validationSet) return undefined;
-            const { batchSize, precision } = settings;
-            const how = { batchSize, precision, onProgress, label: 'Validating', signal };
-            const measured = await evaluate(trained, validationSet, how);
-            if (!signal.aborted) return measured;
-            checkpoint('now');
-            return undefined;
-          },
-          onStep: async () => {
-            log?.addStep(training);
-            onProgress?.(stepProgress(training));
-            await options.onStep?.(training);
-            checkpoint(signal.aborted ? 'now' : 'if due');
-          },
-          onEpoch: async (record) => {
-            const { epochs, interrupted } = training.history;
-            const best = bestEpoch(epochs);
-            log?.addEpoch(record, model);
-            if (settings.keep === 'best' && best === record) {
-              await saveModel(model, path.join(place, 'best'));
-            }
-            await writeRun(place, model, settings, training.history);
-            await options.onEpoch?.(record, training);
-            const warning = lossWarning(training.history, lossOfGuessing(set.labels));
-            if (warning) options.say?.(`warning: ${warning}`);
-            const isOver = training.epoch > settings.epochs || stopEarly(training.history);
-            if (!interrupted && !isOver) checkpoint('now');
-          },
-        }),
-      options.signals,
-    );
+    const checkpoint = checkpointer(training, options, (step) => {
+      if (!isWriter) return;
+      writeCheckpoint(checkpointFolder(place), step, saveState(training, settings, dataSha256));
+    });
+    const history = await interruptible((interrupt) => {
+      const { signal, agreeToStop } = commonSignal(interrupt, group);
+      return continueTraining(training, trainSet, {
+        signal,
+        stopEarly,
+        validate: async () => {
+          if (!validationSet) return undefined;
+          const { batchSize, precision } = settings;
+          const how = { batchSize, precision, onProgress, label: 'Validating', signal };
+          const measured = await evaluateTogether(trained, validationSet, how, group);
+          agreeToStop();
+          if (!signal.aborted) return measured;
+          checkpoint('now');
+          return undefined;
+        },
+        onStep: async () => {
+          agreeToStop();
+          log?.addStep(training);
+          onProgress?.(stepProgress(training));
+          await options.onStep?.(training);
+          checkpoint(signal.aborted ? 'now' : 'if due');
+        },
+        onEpoch: async (record) => {
+          const { epochs, interrupted } = training.history;
+          const best = bestEpoch(epochs);
+          log?.addEpoch(record, model);
+          if (group) checkSameWeights(group, record.epoch, weightsSha256(model));
+          if (isWriter && settings.keep === 'best' && best === record) {
+            await saveModel(model, path.join(place, 'best'));
+          }
+          if (isWriter) await writeRun(place, model, settings, training.history);
+          await options.onEpoch?.(record, training);
+          const warning = lossWarning(training.history, lossOfGuessing(set.labels));
+          if (warning) options.say?.(`warning: ${warning}`);
+          const isOver = training.epoch > settings.epochs || stopEarly(training.history);
+          if (!interrupted && !isOver) checkpoint('now');
+        },
+      });
+    }, options.signals);
     if (history.interrupted) options.say?.(stopMessage(training, folder, place));
-    else removeCheckpoints(place);
+    else if (isWriter) removeCheckpoints(place);
     if (!history.interrupted && training.epoch <= settings.epochs) {
       options.say?.(`Stopped early: ${settings.patience} epochs without a lower validation loss`);
     }
-    replaceByNext(folder);
+    if (isWriter) replaceByNext(folder);
     return history;
   } catch (error) {
     throw error instanceof DivergedError ? withCheckpoint(error, placeToTrain(folder)) : error;
   } finally {
     for (const cleanUp of cleanUps.reverse()) cleanUp();
+  }
+}
+
+/** Makes `folder` ready for a run, and locks it. Returns a function that releases the lock. */
+function openFolder(folder: string, resume: RunOptions['resume']): () => void {
+  if (resume === 'no') checkNewRun(folder);
+  else makeFolder(folder);
+  const unlock = lockFolder(folder, 'is training there now. Choose another folder, or wait');
+  try {
+    replaceByNext(folder); // if a process was killed just then
+    makeFolder(placeToTrain(folder));
+    return unlock;
+  } catch (error) {
+    unlock();
+    throw error;
   }
 }
 
@@ -291,23 +345,13 @@ function runToContinue(
   return unfinished;
 }
 
-/** Loads the last checkpoint of an unfinished run into `training`. */
-function restore(
-  training: Training,
-  folder: string,
-  dataSha256: string,
-  { say = () => {} }: RunOptions,
-): void {
+/** The last checkpoint of an unfinished run. */
+function lastCheckpoint(folder: string, { say = () => {} }: RunOptions) {
   const found = readCheckpoint(checkpointFolder(folder), trainState, (damage) =>
     say(`Not used: ${damage}`),
   );
-  if (!found) {
-    say(`${folder} has no checkpoint yet: starting over`);
-    return;
-  }
-  loadState(training, found, dataSha256);
-  const { history, epoch } = training;
-  say(`Continuing ${folder} after step ${history.steps.length}, in epoch ${epoch}`);
+  if (!found) say(`${folder} has no checkpoint yet: starting over`);
+  return found;
 }
 
 /** Returns a function that calls `write` with the number of steps so far. */

@@ -18,7 +18,8 @@ installGradients();
 
 export { autocast } from './autocast';
 export { Recording } from './backward';
-export { normaliseBatch } from './batch-norm';
+export { normaliseBatch, normaliseShare } from './batch-norm';
+export { type Cluster, collectiveSum, joinCluster, receive, sendToAll } from './collective';
 export { device, waitForDevice } from './device';
 export { handleOf } from './entries';
 export { FusedAdam, type Moments } from './fused-adam';

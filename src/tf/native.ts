@@ -64,10 +64,24 @@ export interface Backend {
       attributes: OpAttribute[],
       inputs: Handle[],
       outputs: number,
+      /** Returns at once, and without shapes: see `collective.ts`. */
+      inBackground?: boolean,
     ): TensorMetadata[];
     createTensor(shape: number[], dtype: number, values: unknown): Handle;
     deleteTensor(handle: Handle): void;
     tensorDataSync(handle: Handle): Float32Array;
+    // From here on: what our patch adds to the binding (scripts/tfjs-node-gpu.patch).
+    /** Sets TensorFlow's `ConfigProto`. Throws if there are tensors. */
+    configure(config: Uint8Array): void;
+    /** Joins the cluster of a `ServerDef`, and waits for its other processes. If it throws, this one can only end. */
+    enableCollectiveOps(serverDef: Uint8Array, timeoutMs: number): void;
+    /** Texts that all processes of the cluster can read. `getClusterValue` waits for one. */
+    setClusterValue(key: string, value: string): void;
+    getClusterValue(key: string, timeoutMs: number): string;
+    /** Ends what the other processes of the cluster do with this one. */
+    reportClusterError(message: string): void;
+    /** Waits until all processes of the cluster have called it. */
+    waitAtClusterBarrier(name: string, timeoutMs: number): void;
   };
   isUsingGpuDevice: boolean;
   tensorMap: { has(dataId: object): boolean; get(dataId: object): DataEntry };

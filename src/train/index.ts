@@ -24,3 +24,4 @@ export {
   type Trainer,
   type Training,
 } from './training';
+export { partOf, sumNumbers, type Workers } from './workers';

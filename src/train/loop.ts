@@ -1,4 +1,4 @@
-import { augmentBatches, epochBatches, type ImageSet } from '../data/index';
+import { augmentOnDemand, epochBatches, type ImageSet } from '../data/index';
 import { checkFits } from '../model/index';
 import { turnEventLoop } from '../progress';
 import type { tf } from '../tf/index';
@@ -56,14 +56,12 @@ export async function continueTraining(
   while (!isOver && !signal?.aborted) {
     const batches = epochBatches(set.length, batchSize, { seed, epoch: training.epoch });
     training.batches = batches.length;
+    const images = augment ? augmentOnDemand(set, seed, training.epoch) : set;
     while (training.batch < batches.length && !signal?.aborted) {
       const started = performance.now();
       const group = batches.slice(training.batch, training.batch + accumulationSteps);
-      const step = augment
-        ? augmentBatches(set, group, { seed, epoch: training.epoch })
-        : { images: set, batches: group };
       optimizer.learningRate = scheduledRate(schedule, learningRate, optimizer.steps + 1, steps);
-      const result = trainStep(training, step.images, step.batches);
+      const result = trainStep(training, images, group);
       training.batch += group.length;
       addStep(training, result, (performance.now() - started) / 1000);
       await turnEventLoop(); // lets output flush and signal handlers run

@@ -3,13 +3,14 @@ import { inputSizeOf, normalisationOf, trainableVariables } from '../model/index
 import { autocast, Recording, tf } from '../tf/index';
 import { countCorrect, crossEntropySum } from './loss';
 import type { StepResult, Trainer } from './training';
+import { shareOf, sumNumbers } from './workers';
 
 /**
  * One training step: forward, loss, backward, update. Gradients accumulate over the batches. Each loss is divided
  * by the total number of images, so that the sum equals the gradient of one large batch.
  */
 export function trainStep(
-  { model, optimizer, scaler, settings }: Trainer,
+  { model, optimizer, scaler, settings, workers }: Trainer,
   set: ImageSet,
   batches: readonly ArrayLike<number>[],
 ): StepResult {
@@ -20,24 +21,30 @@ export function trainStep(
   const gradients: tf.NamedTensorMap = {};
   const result: StepResult = { images, lossSum: 0, correct: 0, skipped: false };
 
-  for (const [i, indices] of batches.entries()) {
+  for (const [i, all] of batches.entries()) {
+    const isLast = i === batches.length - 1;
+    const { indices, weight, share } = shareOf(all, workers);
     // images [batch, 227, 227, 1], labels [batch]
     const batch = makeBatch(set, indices, inputSizeOf(model), normalisationOf(model));
 
     // Forward
+    let right = 0;
     const forward = autocast(precision, () =>
       Recording.of(() => {
-        const logits = model.apply(batch.images, { training: true }) as tf.Tensor2D; // [batch, 10]
-        result.correct += countCorrect(logits, batch.labels).dataSync()[0];
-        return crossEntropySum(logits, batch.labels).mul(lossScale / images) as tf.Scalar;
+        const logits = model.apply(batch.images, { training: true, share }) as tf.Tensor2D; // [batch, 10]
+        right = weight * countCorrect(logits, batch.labels).dataSync()[0];
+        return crossEntropySum(logits, batch.labels).mul((weight * lossScale) / images);
       }),
     );
-    result.lossSum += (forward.value.dataSync()[0] * images) / lossScale;
+    const loss = (forward.value.dataSync()[0] * images) / lossScale;
+    const [lossSum, correct] = sumNumbers([loss, right], workers);
+    result.lossSum += lossSum;
+    result.correct += correct;
     result.skipped = !Number.isFinite(result.lossSum);
 
     // Backward, from the last layer to the first. In the last batch, each variable is updated as soon as its
-    // gradient is complete, which frees the gradient early.
-    const updatesNow = i === batches.length - 1 && !scaler && !result.skipped;
+    // gradient is complete, which frees the gradient early. With workers, its sum over them is under way meanwhile.
+    const updatesNow = isLast && !workers && !scaler && !result.skipped;
     if (updatesNow) optimizer.beginStep();
     if (!result.skipped) {
       autocast(precision, () =>
@@ -45,6 +52,7 @@ export function trainStep(
           const sum = addTo(gradients, variable.name, gradient);
           if (updatesNow) optimizer.stepVariable(variable, sum);
           if (updatesNow) sum.dispose();
+          if (isLast && workers) gradients[variable.name] = workers.sumGradient(sum);
         }),
       );
     }
@@ -54,6 +62,7 @@ export function trainStep(
   }
   // With loss scaling (float16), all gradients must be checked for overflow before the first update.
   if (scaler && !result.skipped) result.skipped = !scaler.step(optimizer, variables, gradients);
+  else if (workers && !result.skipped) optimizer.step(variables, gradients);
   tf.dispose(gradients);
   return result;
 }

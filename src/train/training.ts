@@ -5,6 +5,7 @@ import { AdamW } from './adamw';
 import { GradScaler } from './grad-scaler';
 import type { EpochRecord, History } from './history';
 import { type TrainSettings, trainSettings } from './settings';
+import type { Workers } from './workers';
 
 /** What a training step needs. */
 export interface Trainer {
@@ -13,6 +14,8 @@ export interface Trainer {
   readonly optimizer: AdamW;
   /** For float16 only: bfloat16 has the range of float32. */
   readonly scaler?: GradScaler;
+  /** If several processes train the model together. */
+  readonly workers?: Workers;
 }
 
 export interface StepResult {
@@ -55,13 +58,18 @@ const noSums = (): EpochSums => ({ loss: 0, correct: 0, images: 0, seconds: 0 })
  * A new training run of `model`. The caller disposes its optimizer.
  * Throws InputError for settings out of range.
  */
-export function newTraining(model: tf.LayersModel, options: Partial<TrainSettings> = {}): Training {
+export function newTraining(
+  model: tf.LayersModel,
+  options: Partial<TrainSettings> = {},
+  workers?: Workers,
+): Training {
   const settings = trainSettings(options);
   return {
     settings,
     model,
     optimizer: new AdamW(settings),
     scaler: settings.precision === 'float16' ? new GradScaler() : undefined,
+    workers,
     epoch: 1,
     batch: 0,
     batches: 0,
