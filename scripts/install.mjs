@@ -3,7 +3,7 @@
 import os from 'node:os';
 import { programEnvironment, root } from './environment.mjs';
 import { runSilently } from './launch.mjs';
-import { explainRefusal, isWritable } from './machine.mjs';
+import { explainRefusal, isWritable, openFiles, TOO_FEW_FILES } from './machine.mjs';
 
 // The settings that say where packages come from, and how to get there.
 const NPM_SOURCES =
@@ -14,8 +14,6 @@ const NODE_SOURCES = /^--(use-[a-z]+-ca|use-env-proxy|openssl|tls|network-family
 
 // npm opens about 15 files per connection.
 const FEW_OPEN_FILES = 1024;
-
-const openFiles = () => process.report.getReport().userLimits.open_files.soft;
 
 /** Installs the packages of the lock file in `folder`'s node_modules. */
 export async function npmCi(interrupt, folder = root) {
@@ -92,9 +90,7 @@ export function explain(output) {
       "NODE_EXTRA_CA_CERTS and PIP_CERT to the file (PEM) of your organisation's certificates, and run it again."
     );
   }
-  if (/EMFILE|too many open files/i.test(output)) {
-    return `Too few files may be open at once (${openFiles()}): run 'ulimit -n 4096' in this shell, and run it again.`;
-  }
+  if (/EMFILE|too many open files/i.test(output)) return TOO_FEW_FILES;
   const place =
     /\bcode (?:EACCES|EPERM|EROFS)\b[\s\S]*? path (.+)|\[Errno (?:1|13|30)\][^'\n]*'([^'\n]+)'/.exec(
       output,

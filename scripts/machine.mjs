@@ -110,6 +110,19 @@ function unsupportedPython(python, version, tensorflow, remedy) {
   );
 }
 
+/** How many files a process may have open. (Node raises its soft limit to the hard one.) */
+export function openFiles() {
+  return process.report.getReport().userLimits.open_files.soft;
+}
+
+export const TOO_FEW_FILES =
+  "Too few files may be open at once for npm: run 'ulimit -n 4096' in this shell (if it refuses, as an administrator), and run it again.";
+
+/** With fewer, npm fails after minutes, or takes all memory. */
+export function checkOpenFiles() {
+  if (openFiles() < 256) throw new UserError(TOO_FEW_FILES);
+}
+
 /** Whether the folder can be written to; if it does not exist, whether it can be created. */
 export function isWritable(folder) {
   return fs.existsSync(folder) ? !refusal(folder) : isWritable(path.dirname(folder));

@@ -21,6 +21,7 @@ import { nodeGyp, npmCi, pipOf } from './install.mjs';
 import { runSilently } from './launch.mjs';
 import {
   checkCompiler,
+  checkOpenFiles,
   checkPlatform,
   checkPython,
   checkWritable,
@@ -59,7 +60,10 @@ function npmPackages() {
   return {
     name: 'npm packages',
     isDone: () => readJson(mark)?.key === key,
-    needs: () => checkWritable(nodeModules),
+    needs() {
+      checkOpenFiles();
+      checkWritable(nodeModules);
+    },
     async run(signal) {
       await npmCi(signal);
       writeJson(mark, { key });

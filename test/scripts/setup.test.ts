@@ -168,7 +168,7 @@ describe('installs', () => {
       encoding: 'utf8',
     });
     expect(stdout).toMatch(new RegExp(`^${prefix}/`));
-  }, 60_000);
+  }, 180_000);
 
   test('npm installs development packages into the folder', async () => {
     const folder = folderOf(temporary, 'npm', {
@@ -190,28 +190,45 @@ describe('installs', () => {
     });
     expect(stderr).toBe('');
     expect(fs.existsSync(path.join(folder, 'node_modules', 'mine', 'package.json'))).toBe(true);
-  }, 60_000);
+  }, 180_000);
 
-  test('a folder that cannot be written is named, with its owner', async () => {
-    const folder = path.join(temporary, 'project');
+  /** A copy of what the set-up needs. */
+  const project = () => {
+    const folder = fs.mkdtempSync(path.join(temporary, 'project-'));
     for (const name of ['scripts', 'package-lock.json', 'environment.yml'])
       fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true });
+    return folder;
+  };
+  const setup = 'scripts/setup.mjs';
+
+  test('a folder that cannot be written is named, with its owner', () => {
+    const folder = project();
     fs.chmodSync(temporary, 0o755);
     fs.chmodSync(folder, 0o555);
     const isRoot = process.getuid!() === 0; // who may write everywhere
-    const { stdout, stderr, status } = spawnSync(
-      process.execPath,
-      [path.join(folder, 'scripts', 'setup.mjs')],
-      { encoding: 'utf8', cwd: folder, ...(isRoot ? { uid: 65534, gid: 65534 } : {}) },
-    );
+    const { stdout, stderr, status } = spawnSync(process.execPath, [setup], {
+      ...{ encoding: 'utf8', cwd: folder, ...(isRoot ? { uid: 65534, gid: 65534 } : {}) },
+    });
     fs.chmodSync(folder, 0o755);
     const why = isRoot
-      ? 'belongs to user root, and you \\(nobody\\) cannot write to it: run "sudo chown -R 65534 .*"'
+      ? 'belongs to user root, and you \\(.+\\) cannot write to it: run "sudo chown -R 65534 .*"'
       : 'is write-protected: run "chmod -R u\\+w .*"';
     expect(stderr).toMatch(
       new RegExp(`^error: '${folder}' ${why}, or copy the project to a folder of your own\\.\n$`),
     );
     expect([stdout, status]).toEqual(['', 1]);
+  });
+
+  test('too few open files are refused before npm starts', () => {
+    const { stderr, status } = spawnSync(
+      'sh',
+      ['-c', `ulimit -n 200 && '${process.execPath}' ${setup}`],
+      { encoding: 'utf8', cwd: project() },
+    );
+    expect([stderr, status]).toEqual([
+      expect.stringMatching(/^error: Too few files may be open at once for npm: .*\n$/),
+      1,
+    ]);
   });
 });
 
@@ -266,7 +283,7 @@ describe('the network', () => {
       );
       expect(await refusal(install, { ...env, ...trust })).toMatch(/^'.*' failed /);
     }
-  }, 60_000);
+  }, 180_000);
 
   test('npm run asks the network for nothing', async () => {
     let requests = 0;
