@@ -18,10 +18,12 @@ import { kills } from './kills';
 import { memory } from './memory';
 import type { Result } from './result';
 import { REAL, SMALL } from './training';
+import { lostWorkers } from './workers';
 
 interface Arguments {
   rounds: number;
   realRounds: number;
+  workerRounds: number;
   files: number;
   seed: number;
   json?: boolean;
@@ -34,6 +36,7 @@ const program = command(
 )
   .option('--rounds <n>', 'kills of a small network', numberOf(wholeNumber), 50)
   .option('--real-rounds <n>', 'kills of the real network at 227×227', numberOf(wholeNumber), 5)
+  .option('--worker-rounds <n>', 'kills of one of two workers', numberOf(wholeNumber), 20)
   .option('--files <n>', 'damaged files', numberOf(wholeNumber), 10_000)
   .option('--seed <n>', 'seed of the kills and the damage', numberOf(positiveInteger), 1)
   .option('--out <file>', 'also write the JSON to a file')
@@ -51,6 +54,7 @@ async function torture(args: Arguments): Promise<void> {
       results.push(await kills(folder, SMALL, precision, rounds, random, progress));
     }
     results.push(await kills(folder, REAL, 'float32', args.realRounds, random, progress));
+    results.push(await lostWorkers(folder, args.workerRounds, random, progress));
     results.push(await fullDisk(folder));
     if (args.files > 0) results.push(...(await damagedFiles(folder, args, progress)));
     results.push(await memory(folder, progress));

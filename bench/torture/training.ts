@@ -1,5 +1,5 @@
 /** Runs the training command in a process of its own that can be killed. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { InputError } from '../../src/errors';
@@ -17,6 +17,33 @@ export const SMALL: Case = {
   args: [
     ...['--train-images', '160', '--validation-images', '32', '--epochs', '2'],
     ...['--batch-size', '16', '--input-size', '63', '--lr', '0.0005', '--checkpoint-steps', '2'],
+  ],
+};
+
+/** Two workers. The network is so small that a round takes seconds. */
+export const TWO: Case = {
+  name: 'two workers',
+  args: [
+    ...[
+      '--train-images',
+      '320',
+      '--validation-images',
+      '33',
+      '--epochs',
+      '3',
+      '--batch-size',
+      '16',
+    ],
+    ...[
+      '--network',
+      'alexnet-small',
+      '--lr',
+      '0.0005',
+      '--checkpoint-steps',
+      '2',
+      '--workers',
+      '2',
+    ],
   ],
 };
 
@@ -50,6 +77,15 @@ export function startTraining(args: string[]): TrainingProcess {
   }
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   return { child, ended, text: () => text };
+}
+
+/** The process of worker `index` that `launcher`, the training command, started. Undefined if it has ended. */
+export function workerPid(launcher: number, index: number): number | undefined {
+  const { stdout } = spawnSync('ps', ['-o', 'pid=,args=', '--ppid', String(launcher)], {
+    encoding: 'utf8',
+  });
+  const line = stdout.split('\n').find((each) => each.includes(` --worker ${index} `));
+  return line === undefined ? undefined : Number(line.trim().split(' ')[0]);
 }
 
 /** The hash and the history of an undisturbed run, and how long it takes. */

@@ -115,7 +115,7 @@ export async function startWorkers(
 ): Promise<boolean> {
   const [, main, ...given] = process.argv;
   const place = args.workers === undefined ? await placeIn(args) : undefined;
-  if (place && !args.trustNetwork) await checkPrivate(place.addresses);
+  if (place && !args.trustNetwork) await checkPrivate(place.addresses, args.wait);
   const gpus = args.workers === 'gpus' ? visibleGpus() : undefined;
   const count = gpus?.length ?? (args.workers as number);
   for (let restart = 0; ; restart++) {

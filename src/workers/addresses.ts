@@ -3,6 +3,7 @@ import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import os from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { listOf, objectOf, optional, text, wholeNumber } from '../checks';
 import { InputError } from '../errors';
 import { readJson } from '../files';
@@ -32,6 +33,8 @@ export const portOf = (address: string) => Number(address.slice(address.lastInde
 
 export const hostOf = (address: string) =>
   address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+
+const RETRY_MS = 500;
 
 /** Networks that are not reachable from the internet: RFC 1918, RFC 4193, loopback and link-local addresses. */
 const PRIVATE = new net.BlockList();
@@ -66,10 +69,21 @@ export async function ownIndex(addresses: readonly string[]): Promise<number> {
   );
 }
 
-/** Throws InputError if a host can be resolved and has an address that is neither private nor loopback. */
-export async function checkPrivate(addresses: readonly string[]): Promise<void> {
+/**
+ * Throws InputError if a host has an address that is neither private nor loopback, or if its name still cannot be
+ * resolved after `seconds`: in a cluster, names may appear when the machines start.
+ */
+export async function checkPrivate(addresses: readonly string[], seconds: number): Promise<void> {
+  const end = performance.now() + 1000 * seconds;
   for (const host of new Set(addresses.map(hostOf))) {
-    for (const { address, family } of (await resolve(host)) ?? []) {
+    let found = await resolve(host);
+    while (!found && performance.now() < end) {
+      await setTimeout(RETRY_MS);
+      found = await resolve(host);
+    }
+    if (!found)
+      throw new InputError(`cluster: ${host} cannot be resolved after ${seconds} seconds`);
+    for (const { address, family } of found) {
       if (PRIVATE.check(address, family === 6 ? 'ipv6' : 'ipv4')) continue;
       const which = address === host ? host : `${host} (${address})`;
       throw new InputError(

@@ -45,9 +45,9 @@ test('addresses', async () => {
 });
 
 test('only private networks are trusted', async () => {
-  await checkPrivate(['127.0.0.1:1', '[::1]:1', '10.1.2.3:1', '172.31.0.1:1', '192.168.1.1:1']);
+  await checkPrivate(['127.0.0.1:1', '[::1]:1', '10.1.2.3:1', '172.31.0.1:1', '192.168.1.1:1'], 1);
   for (const host of ['8.8.8.8', '172.32.0.1', '[2001:db8::1]']) {
-    await expect(checkPrivate([`${host}:1`])).rejects.toThrow(
+    await expect(checkPrivate([`${host}:1`], 1)).rejects.toThrow(
       'not an address of a private network',
     );
   }

@@ -1,6 +1,7 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { workerPid } from '../../../bench/torture/training';
 import { isAlive } from '../../../src/files';
 import { freePorts } from '../../../src/workers/index';
 import { cli, expectOneLineError, inParallel, type Result, root } from '../../support/command';
@@ -42,15 +43,6 @@ function start(...args: string[]): Running {
   return { child, text: () => text, ended: new Promise((resolve) => child.on('close', resolve)) };
 }
 
-/** The process of worker `index` that `launcher` started. */
-function workerOf({ child }: Running, index: number): number {
-  const lines = execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(child.pid)], {
-    encoding: 'utf8',
-  });
-  const line = lines.split('\n').find((each) => each.includes(`--worker ${index} `));
-  return Number(line!.trim().split(' ')[0]);
-}
-
 async function until(condition: () => boolean, running: Running): Promise<void> {
   while (!condition()) {
     if (running.child.exitCode !== null) throw new Error(`it ended: ${running.text()}`);
@@ -87,7 +79,7 @@ test('--restarts starts again by itself and ends with the same weights', async (
   const args = ['--run', run, '--workers', '2', '--checkpoint-steps', '2', '--restarts', '1'];
   const running = start(...settings, ...args);
   await until(hasCheckpoint(run), running);
-  process.kill(workerOf(running, 1), 'SIGKILL');
+  process.kill(workerPid(running.child.pid!, 1)!, 'SIGKILL');
   expect(await running.ended).toBe(0);
   expect(running.text()).toMatch(/^worker 1 was ended by SIGKILL.* Starting again: 1 of 1$/m);
   expect(running.text()).toMatch(/Continuing .* after step \d+/);
@@ -125,7 +117,7 @@ test('if the process that started them is killed, the workers end', async () => 
   const run = place('orphans');
   const running = start(...settings, '--epochs', '1000', '--run', run, '--workers', '2');
   await until(() => /Epoch 1\/1000: loss/.test(running.text()), running);
-  const workers = [0, 1].map((index) => workerOf(running, index));
+  const workers = [0, 1].map((index) => workerPid(running.child.pid!, index)!);
   running.child.kill('SIGKILL');
   await running.ended;
   for (const pid of workers) {
@@ -165,7 +157,7 @@ describe.each([
     const many = [...settings, '--epochs', '1000', '--checkpoint-steps', '2', '--run', run];
     const running = start(...many, '--workers', '2');
     await until(hasCheckpoint(run), running);
-    const workers = [0, 1].map((i) => workerOf(running, i));
+    const workers = [0, 1].map((i) => workerPid(running.child.pid!, i)!);
     const started = performance.now();
     process.kill(workers[index], signal);
     expect(await running.ended).toBe(1);
