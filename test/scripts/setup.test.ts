@@ -214,7 +214,9 @@ describe('installs', () => {
       ? 'belongs to user root, and you \\(.+\\) cannot write to it: run "sudo chown -R 65534 .*"'
       : 'is write-protected: run "chmod -R u\\+w .*"';
     expect(stderr).toMatch(
-      new RegExp(`^(note: .*\\n)?error: '${folder}' ${why}, or copy the project to a folder of your own\\.\n$`),
+      new RegExp(
+        `^(note: .*\\n)?error: '${folder}' ${why}, or copy the project to a folder of your own\\.\n$`,
+      ),
     );
     expect([stdout, status]).toEqual(['', 1]);
   });
