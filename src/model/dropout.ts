@@ -2,9 +2,8 @@ import { seededUniform, tf } from '../tf/index';
 import type { Share } from './share';
 
 /**
- * Dropout with reproducible masks: the nth mask depends only on `seed` and n, also if several
- * processes share the batch. As in PyTorch, the units that are kept are
- * scaled by 1 / (1 - rate), and nothing happens outside training.
+ * Dropout with reproducible masks: the nth mask depends only on `seed` and n, also if several processes share the
+ * batch. As in PyTorch, the units that are kept are scaled by 1 / (1 - rate), and nothing happens outside training.
  *
  * tfjs's own layer draws random numbers one by one in JavaScript and, with a seed, drops the same units in every step.
  * Ours is saved with the same class name and settings, so plain tfjs can load the model.
