@@ -172,7 +172,7 @@ export async function testImages(count?: number, place?: string): Promise<ImageS
     throw new InputError(`--images ${count}: there are only ${all.length}`);
   }
   const set = count === undefined ? all : slice(all, 0, count);
-  const absent = set.length >= 5 * set.classNames.length && absentClasses(set);
+  const absent = absentClasses(set);
   if (absent) warn(absent);
   return set;
 }

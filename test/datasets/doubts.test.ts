@@ -6,11 +6,14 @@ test('nothing is odd about different images of all classes', () => {
   expect(doubtsAbout(barSet(30), barSet(20, 10, 2))).toEqual([]);
 });
 
-test('classes without images are named', () => {
-  expect(absentClasses(slice(barSet(30), 0, 7))).toBe(
-    'the 7 images of bars include none of 3 of the 10 classes: 7, 8, 9',
+test('classes without images are named, unless there are few images', () => {
+  const set = barSet(70);
+  const lacking = { ...set, labels: set.labels.map((label) => label % 7) };
+  expect(absentClasses(lacking)).toBe(
+    'the 70 images of bars include none of 3 of the 10 classes: 7, 8, 9',
   );
-  const many = { ...barSet(30), classNames: Array.from({ length: 40 }, (_, i) => `c${i}`) };
+  expect(absentClasses(slice(lacking, 0, 49))).toBeUndefined();
+  const many = { ...barSet(200), classNames: Array.from({ length: 40 }, (_, i) => `c${i}`) };
   expect(absentClasses(many)).toMatch(/: c10, .*c18, 21 more$/);
 });
 
