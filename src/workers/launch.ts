@@ -20,6 +20,8 @@ export interface WorkerCommand {
 
 /** How long the other workers have to end by themselves after one has failed. */
 const GRACE_MS = 1000;
+/** The same after one has ended well. It ends only when all have done their work. */
+const END_MS = 5000;
 
 interface Worker {
   index: number;
@@ -58,6 +60,10 @@ export async function launchWorkers(commands: readonly WorkerCommand[]): Promise
   const killAll = () => {
     for (const { child } of workers) child.kill('SIGKILL'); // reaches a frozen one too
   };
+  const killRest = () => {
+    ending = true;
+    killAll();
+  };
   process.on('exit', killAll);
   let timer: NodeJS.Timeout | undefined;
   await Promise.all(
@@ -68,12 +74,8 @@ export async function launchWorkers(commands: readonly WorkerCommand[]): Promise
             worker.code = code;
             if (!ending) worker.signal = signal;
             const isBad = signal !== null || ![0, INTERRUPTED_EXIT].includes(code!);
-            if (isBad && !timer) {
-              timer = setTimeout(() => {
-                ending = true;
-                killAll();
-              }, GRACE_MS);
-            }
+            clearTimeout(timer);
+            timer = setTimeout(killRest, isBad ? GRACE_MS : END_MS);
             resolve();
           });
         }),
@@ -88,6 +90,9 @@ export async function launchWorkers(commands: readonly WorkerCommand[]): Promise
 const INTERRUPTED_EXIT = 130;
 
 function outcomeOf(workers: readonly Worker[]): Outcome {
+  // One ends well only when all have done their work, whatever happens to the others afterwards.
+  if (workers.some(({ code }) => code === 0)) return { kind: 'done' };
+  if (workers.some(({ code }) => code === INTERRUPTED_EXIT)) return { kind: 'interrupted' };
   const killed = workers.find(({ signal }) => signal !== null);
   if (killed?.signal) {
     const why = killed.signal === 'SIGKILL' ? ': most likely the machine ran out of memory' : '';
@@ -98,10 +103,8 @@ function outcomeOf(workers: readonly Worker[]): Outcome {
     const who = failed.index === workers[0].index ? '' : `worker ${failed.index}: `;
     return { kind: 'failed', message: who + lastError(failed) };
   }
-  const other = workers.find(({ code }) => code === LOST_EXIT);
-  if (other) return { kind: 'lost', message: lastError(other) };
-  const interrupted = workers.some(({ code }) => code === INTERRUPTED_EXIT);
-  return { kind: interrupted ? 'interrupted' : 'done' };
+  const other = workers.find(({ code }) => code === LOST_EXIT) ?? workers[0];
+  return { kind: 'lost', message: lastError(other) };
 }
 
 /** What a worker said last, in one line. */
