@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { localised } from '../../../src/viz/index';
-import { command, expectOneLineError, python, root } from '../../support/command';
+import { command, expectOneLineError, inParallel, python, root } from '../../support/command';
 import { folderOf, temporaryFolder } from '../../support/idx';
 import { requireLoopback } from '../../support/loopback';
 
@@ -75,54 +75,58 @@ test('a type error fails its cell', async () => {
 }, 120_000);
 
 test('when a kernel ends, the error says how and why, and where the rest is', async () => {
-  const ends = notebook(
-    'ends',
-    "require('fs').writeSync(2, 'FATAL ERROR: full\\n')\nprocess.abort()",
+  const ends = {
+    aborted: "require('fs').writeSync(2, 'FATAL ERROR: full\\n')\nprocess.abort()",
+    late: `setTimeout(() => { throw new RangeError('late') }, 1);
+      await new Promise((r) => setTimeout(r, 50)); process.exit(3)`,
+    killed: "process.kill(process.pid, 'SIGKILL')",
+  };
+  const output = (name: string) => path.join(temporary, 'ends', name);
+  const [aborted, late, killed] = await inParallel(Object.entries(ends), ([name, source]) =>
+    command(['scripts/tutorial.mjs', '--output', output(name), notebook(name, source)]),
   );
-  const aborted = await tutorial(ends);
-  const file = path.join(temporary, 'output', 'ends');
+  const file = `${output('aborted')}/aborted`;
   expect(aborted.stderr).toBe(
-    'error: ends, code cell 1: the kernel was ended by SIGABRT: FATAL ERROR: full\n' +
+    'error: aborted, code cell 1: the kernel was ended by SIGABRT: FATAL ERROR: full\n' +
       `  The outputs so far: ${file}.ipynb\n  What the kernel wrote: ${file}.log\n`,
   );
   expect(aborted.code).toBe(1);
-
-  const late = 'await new Promise((r) => setTimeout(r, 50)); process.exit(3)';
-  notebook('ends', `setTimeout(() => { throw new RangeError('late') }, 1); ${late}`);
-  expect((await tutorial(ends)).stderr).toBe(
-    'error: ends, code cell 1: the kernel ended with exit code 3: UncaughtException: RangeError: late\n' +
-      `  The outputs so far: ${file}.ipynb\n`,
+  expect(late.stderr).toBe(
+    'error: late, code cell 1: the kernel ended with exit code 3: UncaughtException: RangeError: late\n' +
+      `  The outputs so far: ${output('late')}/late.ipynb\n`,
   );
-
-  notebook('ends', "process.kill(process.pid, 'SIGKILL')");
-  expect((await tutorial(ends)).stderr).toMatch(
-    /^error: ends, code cell 1: the kernel was ended by SIGKILL: most likely the machine ran out of memory$/m,
+  expect(killed.stderr).toMatch(
+    /^error: killed, code cell 1: the kernel was ended by SIGKILL: most likely the machine ran out of memory$/m,
   );
-}, 120_000);
+}, 240_000);
 
 test('of two tutorials that use the same folders, the second does not start', async () => {
   const flag = path.join(temporary, 'go-on');
   const waits = notebook(
     'waits',
     `import fs from 'fs'; // like those that use runs/tutorial
-    while (!fs.existsSync('${flag}')) await new Promise((r) => setTimeout(r, 100))`,
+    const end = Date.now() + 120_000;
+    while (!fs.existsSync('${flag}') && Date.now() < end) await new Promise((r) => setTimeout(r, 100))`,
   );
-  const first = tutorial(waits);
-  const lock = path.join(temporary, 'output', '.lock');
-  while (!fs.existsSync(lock)) await new Promise((resolve) => setTimeout(resolve, 50));
-  const output = (name: string) => ['scripts/tutorial.mjs', '--output', path.join(temporary, name)];
+  const output = (name: string) => path.join(temporary, 'two', name);
+  const into = (name: string, file: string) =>
+    command(['scripts/tutorial.mjs', '--output', output(name), file]);
+  const first = into('one', waits);
+  while (!fs.existsSync(path.join(output('one'), '.lock'))) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
   const [same, runs, other] = [
-    await tutorial(good),
-    await command([...output('other'), waits]),
-    await command([...output('other'), good]),
+    await into('one', good),
+    await into('other', waits),
+    await into('other', good),
   ];
   fs.writeFileSync(flag, '');
   expect(await first).toMatchObject({ code: 0, stderr: '' });
-  const busy = /: process \d+ runs a tutorial that writes there\. Wait until it has finished\n$/;
-  expectOneLineError(same, new RegExp(`^error: ${temporary}/output${busy.source}`));
-  expectOneLineError(runs, new RegExp(`^error: ${root}/runs${busy.source}`));
+  const busy = ': process \\d+ runs a tutorial that writes there\\. Wait until it has finished\n$';
+  expectOneLineError(same, new RegExp(`^error: ${output('one')}${busy}`));
+  expectOneLineError(runs, new RegExp(`^error: ${root}/runs${busy}`));
   expect(other.code).toBe(0);
-}, 120_000);
+}, 240_000);
 
 test('another kernel named tslab is not used, and doctor names it', async () => {
   const kernel = 'share/jupyter/kernels/tslab';
@@ -132,24 +136,23 @@ test('another kernel named tslab is not used, and doctor names it', async () => 
     ...{ HOME: home, XDG_DATA_HOME: undefined, JUPYTER_DATA_DIR: undefined },
     ...{ JUPYTER_PATH: path.join(home, '.local/share/jupyter'), JUPYTER_PREFER_ENV_PATH: '0' },
   };
-  const output = path.join(temporary, 'output');
-  const args = ['scripts/tutorial.mjs', '--output', output, good];
+  const args = ['scripts/tutorial.mjs', '--output', path.join(home, 'output'), good];
   expect(await command(args, env)).toMatchObject({ code: 0, stderr: '' });
   const { stdout } = await command(['scripts/doctor.mjs'], env);
   expect(stdout).toContain(
     `tslab, for this checkout; there is another in ${home}/.local/${kernel}, `,
   );
-}, 120_000);
+}, 240_000);
 
 test('a home folder that cannot be written is replaced', async () => {
   const home = path.join(good, 'home'); // not even root can create a folder in a file
-  const args = ['scripts/tutorial.mjs', '--output', path.join(temporary, 'output'), good];
+  const args = ['scripts/tutorial.mjs', '--output', path.join(temporary, 'homeless'), good];
   const { code, stderr } = await command(args, { HOME: home });
   expect(stderr).toBe(
     `note: the home folder ${home} cannot be written; a temporary one is used while this command runs\n`,
   );
   expect(code).toBe(0);
-}, 120_000);
+}, 240_000);
 
 test('--save refuses a notebook of more than 1 MB, and saves none', async () => {
   const large = notebook('large', "console.log('x'.repeat(1_200_000));");
