@@ -18,6 +18,8 @@ const bindingPath = path.join(
 
 // Keeps TensorFlow's log lines out of notebooks and JSON. Errors are still printed.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+/** The GPUs that the user has chosen. Undefined: all. */
+export const chosenGpus = process.env.CUDA_VISIBLE_DEVICES;
 // With several GPUs, tfjs would create tensors on the last one, and TensorFlow would compute on the first.
 process.env.CUDA_VISIBLE_DEVICES ??= '0';
 // tfjs-node 4.22 calls two helpers that Node 23 removed.

@@ -19,6 +19,7 @@ installGradients();
 export { autocast } from './autocast';
 export { Recording } from './backward';
 export { normaliseBatch, normaliseShare } from './batch-norm';
+export { chosenGpus } from './binding';
 export { type Cluster, collectiveSum, joinCluster, receive, sendToAll } from './collective';
 export { device, waitForDevice } from './device';
 export { handleOf } from './entries';

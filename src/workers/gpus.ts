@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { InputError } from '../errors';
+import { chosenGpus } from '../tf/index';
 
 /** The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them. Throws InputError if there are none. */
 export function visibleGpus(): string[] {
-  const { CUDA_VISIBLE_DEVICES } = process.env;
   const gpus =
-    CUDA_VISIBLE_DEVICES === undefined
+    chosenGpus === undefined
       ? listGpus().map((_, i) => String(i))
-      : CUDA_VISIBLE_DEVICES.split(',').filter((name) => name.trim() !== '');
+      : chosenGpus.split(',').filter((name) => name.trim() !== '');
   if (gpus.length > 0) return gpus;
   throw new InputError('--workers gpus: this machine has no NVIDIA GPU (nvidia-smi lists none)');
 }

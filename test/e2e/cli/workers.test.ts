@@ -28,11 +28,15 @@ interface Running {
 
 /** Starts the training command without the launcher of npm, so that signals reach it directly. */
 function start(...args: string[]): Running {
+  return startWith({}, args);
+}
+
+function startWith(env: NodeJS.ProcessEnv, args: string[]): Running {
   const tsx = path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
   const files = ['main.ts', 'train.ts'].map((name) => path.join(root, 'src', 'cli', name));
   const child = spawn(process.execPath, ['--import', tsx, ...files, ...args], {
     cwd: root,
-    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' },
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', ...env },
   });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -111,6 +115,23 @@ test('stopped with two workers, continued with one; two that differ do not start
   const { code } = await cli('train', '--resume', '--run', run);
   expect(code).toBe(0);
   expect(maxDifference(losses('stopped'), losses('one'))).toBeLessThan(1e-4);
+}, 180_000);
+
+test('--workers gpus starts one for each GPU that nvidia-smi lists', async () => {
+  const bin = place('bin');
+  fs.mkdirSync(bin);
+  const list = 'GPU 0: NVIDIA H100 (UUID: GPU-a)\nGPU 1: NVIDIA H100 (UUID: GPU-b)';
+  fs.writeFileSync(path.join(bin, 'nvidia-smi'), `#!/bin/sh\necho '${list}'\n`, { mode: 0o755 });
+  const PATH = `${bin}:${process.env.PATH}`;
+  const args = [...settings, '--epochs', '1', '--run', place('gpus'), '--workers', 'gpus'];
+  const running = startWith({ PATH, CUDA_VISIBLE_DEVICES: undefined }, args);
+  await until(() => /worker 0 of 2/.test(running.text()), running);
+  const devices = [0, 1].map((index) => {
+    const environment = `/proc/${workerPid(running.child.pid!, index)}/environ`;
+    return fs.readFileSync(environment, 'utf8').match(/CUDA_VISIBLE_DEVICES=([^\0]*)/)?.[1];
+  });
+  expect(devices).toEqual(['0', '1']);
+  expect(await running.ended).toBe(0);
 }, 180_000);
 
 test('if the process that started them is killed, the workers end', async () => {
