@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { positiveInteger, positiveNumber } from '../checks';
-import { type ImageSet, inColour, loadDataset, slice, splitValidation } from '../data/index';
+import { type ImageSet, slice, splitValidation } from '../data/index';
 import { doubtsAbout } from '../datasets/index';
 import { InputError } from '../errors';
 import { withClasses } from '../fine-tune/index';
@@ -21,9 +21,9 @@ import {
   weightsSha256,
 } from '../runs/index';
 import type { Setting } from '../settings';
-import { device, fastestPrecision, type Precision, type tf } from '../tf/index';
-import { type EpochRecord, newTraining, trainStep } from '../train/index';
-import { percent, plainTable, streamProgress } from '../viz/index';
+import { device, type Precision, type tf } from '../tf/index';
+import type { EpochRecord } from '../train/index';
+import { percent, streamProgress } from '../viz/index';
 import type { TensorFlowGroup } from '../workers/index';
 import {
   command,
@@ -39,6 +39,7 @@ import {
   takes,
   warn,
 } from './common';
+import { listNetworks } from './list-networks';
 import {
   asksForWorkers,
   joinWorkers,
@@ -249,34 +250,6 @@ function settingsFrom(program: Command, unfinished?: RunSettings): Given {
     given.inputSize = given.from ? undefined : NETWORKS[given.network ?? 'alexnet'].inputSize;
   }
   return given;
-}
-
-/** The networks, their size, and how long a step of 32 images takes on this machine. */
-function listNetworks(): void {
-  const grey = slice(loadDataset('train'), 0, 32);
-  const batch = [...Array(grey.length).keys()];
-  const rows = Object.entries<Network>(NETWORKS).map(([name, network]) => {
-    const { layers, inputSize, description, pretrained } = network;
-    const [channels, classes] = pretrained ? [3, pretrained.classNames().length] : [1, 10];
-    const size = { inputSize, channels, classes };
-    const table = totals(layerTable(layers, size));
-    const images = channels === 3 ? inColour(grey) : grey;
-    const model = alexnet({ layers, ...size });
-    const training = newTraining(model, { precision: fastestPrecision() });
-    const times = [0, 1, 2].map(() => {
-      const started = performance.now();
-      trainStep(training, images, [batch]);
-      return performance.now() - started;
-    });
-    training.optimizer.dispose();
-    training.model.dispose();
-    return [
-      ...[name, `${inputSize}×${inputSize}×${channels}`, table.parameters.toLocaleString('en-US')],
-      ...[(table.macs / 1e6).toFixed(1), `${Math.min(...times).toFixed(0)} ms`, description],
-    ];
-  });
-  const head = ['network', 'input', 'parameters', 'million MACs', 'step of 32', ''];
-  console.log(plainTable([head, ...rows]));
 }
 
 function splitImages(

@@ -153,7 +153,9 @@ async function placeIn({ worker, cluster, clusterFile }: WorkerArguments) {
   const addresses = cluster ?? file!.addresses;
   const index = worker ?? file?.index ?? (await ownIndex(addresses));
   if (index >= addresses.length) {
-    throw new InputError(`worker ${index}: the cluster has ${addresses.length}, from 0`);
+    throw new InputError(
+      `worker ${index}: the cluster has ${addresses.length} workers, numbered from 0`,
+    );
   }
   return { addresses, index };
 }

@@ -7,7 +7,8 @@ const PER_CLASS = 5;
 /** One line if some classes have no images in `set`, unless it is small. Else undefined. */
 export function absentClasses(set: ImageSet): string | undefined {
   if (set.length < PER_CLASS * set.classNames.length) return undefined;
-  const absent = set.classNames.filter((_, label) => countLabels(set)[label] === 0);
+  const counts = countLabels(set);
+  const absent = set.classNames.filter((_, label) => counts[label] === 0);
   if (absent.length === 0) return undefined;
   const names = absent.length <= 10 ? absent : [...absent.slice(0, 9), `${absent.length - 9} more`];
   return (

@@ -8,7 +8,7 @@ import { listOf, objectOf, optional, text, wholeNumber } from '../checks';
 import { InputError } from '../errors';
 import { readJson } from '../files';
 
-/** Parses `host-a:5000,host-b:5000`. Throws InputError if an address is wrong or there twice. */
+/** Parses `host-a:5000,host-b:5000`. Throws InputError if an address is wrong or listed twice. */
 export function parseAddresses(list: string): string[] {
   const addresses = list.split(',').map((address) => address.trim());
   for (const [i, address] of addresses.entries()) {
@@ -17,7 +17,7 @@ export function parseAddresses(list: string): string[] {
       throw new InputError(`cluster: '${address}' is not an address, want host:port`);
     }
     if (addresses.indexOf(address) !== i)
-      throw new InputError(`cluster: ${address} is there twice`);
+      throw new InputError(`cluster: ${address} is listed twice`);
   }
   return addresses;
 }
@@ -87,8 +87,8 @@ export async function checkPrivate(addresses: readonly string[], seconds: number
       if (PRIVATE.check(address, family === 6 ? 'ipv6' : 'ipv4')) continue;
       const which = address === host ? host : `${host} (${address})`;
       throw new InputError(
-        `cluster: ${which} is not an address of a private network. Workers talk without password and encryption: ` +
-          'who reaches their ports can run code. If you trust this network, pass --trust-network',
+        `cluster: ${which} is not an address of a private network. Workers use neither a password nor encryption: ` +
+          'anyone who can reach their ports can run code. If you trust this network, pass --trust-network',
       );
     }
   }

@@ -45,7 +45,7 @@ test('digits side by side and in rows are found in reading order, each as if it 
     expect(steps.map(({ name }) => name)).toEqual(alone.steps.map(({ name }) => name));
     const [pixels, wanted] = [steps, alone.steps].map((each) => each.at(-1)!.pixels);
     const difference = pixels.reduce((sum, value, k) => sum + Math.abs(value - wanted[k]), 0) / 784;
-    expect(difference).toBeLessThan(8); // the light is estimated anew
+    expect(difference).toBeLessThan(8); // the background light is estimated from another picture
   }
 });
 

@@ -33,7 +33,7 @@ test('addresses', async () => {
   expect(parseAddresses('host-a:5000, [::1]:5001')).toEqual(['host-a:5000', '[::1]:5001']);
   expect(() => parseAddresses('host-a')).toThrow("'host-a' is not an address, want host:port");
   expect(() => parseAddresses('a:0')).toThrow("'a:0' is not an address");
-  expect(() => parseAddresses('a:1,a:1')).toThrow('a:1 is there twice');
+  expect(() => parseAddresses('a:1,a:1')).toThrow('a:1 is listed twice');
   const file = path.join(temporary, 'cluster.json');
   fs.writeFileSync(file, '{"workers": ["a:1", "b:1"], "worker": 1}');
   expect(readClusterFile(file)).toEqual({ addresses: ['a:1', 'b:1'], index: 1 });
