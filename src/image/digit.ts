@@ -72,8 +72,10 @@ export function digitsIn(bitmap: Bitmap): Digit[] {
   if (quantile(picture.values, 1) - quantile(picture.values, 0) < MIN_CONTRAST) {
     throw new InputError('no digit found: the whole picture has the same brightness');
   }
-  const light = step('Light on dark', isDarkOnLight(picture) ? invert(picture) : picture);
-  const ink = step('Ink', inkOf(step('Even light', evenLight(light))));
+  const { light, even, ink } = inkIn(picture);
+  step('Light on dark', light);
+  step('Even light', even);
+  step('Ink', ink);
   const scale = width / picture.width;
   const shared = steps.splice(0);
   return separateDigits(ink).map((alone) => {
@@ -86,6 +88,25 @@ export function digitsIn(bitmap: Bitmap): Digit[] {
       steps: [...shared, ...steps.splice(0)],
     };
   });
+}
+
+/** Light ink on black paper. A tight crop may have more ink than paper at its border, so the other reading is tried too. */
+function inkIn(picture: Plane): { light: Plane; even: Plane; ink: Plane } {
+  const isDark = isDarkOnLight(picture);
+  const attempt = (isInverted: boolean) => {
+    const light = isInverted ? invert(picture) : picture;
+    const even = evenLight(light);
+    return { light, even, ink: inkOf(even) };
+  };
+  try {
+    return attempt(isDark);
+  } catch (error) {
+    try {
+      return attempt(!isDark);
+    } catch {
+      throw error;
+    }
+  }
 }
 
 /** The steps of the only digit in `bitmap`. Throws InputError as `digitsIn` does, and if there are several digits. */

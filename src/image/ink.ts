@@ -1,5 +1,6 @@
 /** Separates the digit from the paper, and from specks, ruled lines and frames. */
 import { InputError } from '../errors';
+import { withoutLines } from './lines';
 import {
   blur,
   components,
@@ -51,7 +52,8 @@ export function inkOf(even: Plane): Plane {
   const low = paperMean + Math.max(0.15 * contrast, 3 * noise);
   const inked = even.values.filter((value) => value > threshold);
   const high = Math.max(low + 1, quantile(inked, 0.75));
-  const parts = components(mapPlane(smooth, (value) => (value > low ? 1 : 0)));
+  const mask = withoutLines(mapPlane(smooth, (value) => (value > low ? 1 : 0)));
+  const parts = components(mask);
   const bold = parts.filter((part) => part.some((i) => smooth.values[i] > threshold));
   const values = new Float32Array(even.values.length);
   for (const i of digitPixels(bold, even)) {

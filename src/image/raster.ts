@@ -21,7 +21,7 @@ export function mapPlane(plane: Plane, f: (value: number, i: number) => number):
   return { ...plane, values };
 }
 
-function transpose({ values, width, height }: Plane): Plane {
+export function transpose({ values, width, height }: Plane): Plane {
   const result = new Float32Array(values.length);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) result[x * height + y] = values[y * width + x];
