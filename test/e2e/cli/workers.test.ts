@@ -150,7 +150,10 @@ test('what it refuses, in one sentence', async () => {
   const cases: [string[], RegExp][] = [
     [['--workers', '17'], /17 workers for batches of 16 images: each worker needs at least one/],
     [['--worker', '0'], /--worker needs --cluster/],
-    [['--worker', '2', '--cluster', 'a:1,b:1'], /worker 2: the cluster has 2 workers, numbered from 0/],
+    [
+      ['--worker', '2', '--cluster', 'a:1,b:1'],
+      /worker 2: the cluster has 2 workers, numbered from 0/,
+    ],
     [
       ['--worker', '0', '--cluster', '127.0.0.1:1,8.8.8.8:1'],
       /8\.8\.8\.8 is not an address of a private network.* pass --trust-network/,
