@@ -32,8 +32,9 @@ import {
 
 const MARK = '.tutorial-setup.json';
 
-/** What we add to the binding: several processes that train together (src/workers/). */
+/** What we add to the binding: several processes that train together (src/workers/), and AdamW in one pass. */
 const BINDING_PATCH = path.join(root, 'scripts', 'tfjs-node-gpu.patch');
+const ADAMW = path.join(root, 'src', 'tf', 'adamw.h');
 
 /**
  * The steps in order: npm packages, Python packages, binding, kernel, GPU. `isDone()`; `needs()` throws UserError if
@@ -178,7 +179,7 @@ function binding({ prefix, python }) {
   const key = () =>
     sha256(
       ...[tensorflowFolder(prefix) ?? '', tensorflowWheel(prefix) ?? '', process.arch],
-      read(BINDING_PATCH),
+      ...[BINDING_PATCH, ADAMW].map(read),
     );
   return {
     name: 'TensorFlow binding',
@@ -209,8 +210,10 @@ function binding({ prefix, python }) {
       ];
       // The real path: TensorFlow finds its framework library and CUDA's relative to this folder.
       const rpath = `-Wl,-rpath,'${fs.realpathSync(tensorflow)}'`;
+      const adamw = `-I'${path.dirname(ADAMW)}' -fno-math-errno`; // or the compiler keeps sqrt out of vectors
       await nodeGyp(gyp, signal, bindingPackage, {
         PYTHON: python,
+        CXXFLAGS: `${process.env.CXXFLAGS ?? ''} ${adamw}`,
         LDFLAGS: `${process.env.LDFLAGS ?? ''} ${rpath}`,
       });
       writeJson(mark, { key: key() });

@@ -1,13 +1,11 @@
-/** Adam and AdamW in one pass over each variable, by TensorFlow's ResourceApplyAdam. */
-import { assignHandle, handleOf } from './entries';
+/** AdamW in one pass over each variable: our own op on a CPU (adamw.h), TensorFlow's ResourceApplyAdam on a GPU. */
+import os from 'node:os';
+import { assignHandle, entryOf, handleAs, handleOf } from './entries';
 import type { tf } from './load';
-import { attribute, backend, DType, free, type Handle, runOp } from './native';
+import { attribute, backend, DType, free, runOp } from './native';
 import { ResourceVariable } from './resource-variable';
 
 const FLOAT = attribute.type('T', DType.float32);
-
-/** TensorFlow's variables for one of tfjs's: its weights during a step, and its two moments. */
-type Slots = [weights: ResourceVariable, first: ResourceVariable, second: ResourceVariable];
 
 /** The numbers of one step. `rate` and `epsilon` include the bias correction. */
 interface AdamStep {
@@ -19,39 +17,28 @@ interface AdamStep {
   epsilon: number;
 }
 
+/** Of one variable. */
+type Slots = [first: ResourceVariable, second: ResourceVariable];
+
 /** The optimizer's state, by variable name, and its steps. The caller disposes it. */
 export class FusedAdam {
   private readonly slots = new Map<string, Slots>();
-  private scalars: Handle[] = [];
+  private numbers: AdamStep | undefined;
 
-  beginStep({ decay, rate, beta1, beta2, epsilon }: AdamStep): void {
-    free(...this.scalars);
-    // β₁ᵗ and β₂ᵗ are 0: TensorFlow would compute the bias correction in float32.
-    this.scalars = [decay, 0, 0, rate, beta1, beta2, epsilon].map((value) =>
-      backend().binding.createTensor([], DType.float32, new Float32Array([value])),
-    );
+  beginStep(numbers: AdamStep): void {
+    this.numbers = numbers;
   }
 
   /** Updates one variable in place. The caller disposes `gradient`. */
   stepVariable(variable: tf.Variable, gradient: tf.Tensor): void {
-    const [decay, ...scalars] = this.scalars;
-    if (decay === undefined) throw new Error('call beginStep before stepVariable');
-    const [weights, first, second] = this.slotsOf(variable);
-    const [decayed] = runOp('Mul', [FLOAT], [handleOf(variable), decay]);
-    weights.assign(decayed);
-    free(decayed);
-    runOp(
-      'ResourceApplyAdam',
-      [FLOAT, attribute.bool('use_locking', false), attribute.bool('use_nesterov', false)],
-      [weights.handle, first.handle, second.handle, ...scalars, handleOf(gradient)],
-      0,
-    );
-    assignHandle(variable, weights.read());
+    if (!this.numbers) throw new Error('call beginStep before stepVariable');
+    const step = backend().isUsingGpuDevice ? stepOnGpu : stepOnCpu;
+    step(variable, gradient, this.slotsOf(variable), this.numbers);
   }
 
   /** The running means of each variable's gradient and of its square. */
   get moments(): Record<string, Moments> {
-    const entries = [...this.slots].map(([name, [, first, second]]): [string, Moments] => {
+    const entries = [...this.slots].map(([name, [first, second]]): [string, Moments] => {
       const length = first.shape.reduce((a, b) => a * b, 1);
       return [name, { length, first: () => first.values(), second: () => second.values() }];
     });
@@ -59,25 +46,21 @@ export class FusedAdam {
   }
 
   setMoments(variable: tf.Variable, moments: Moments): void {
-    const [, first, second] = this.slotsOf(variable);
+    const [first, second] = this.slotsOf(variable);
     first.setValues(moments.first());
     second.setValues(moments.second());
   }
 
   dispose(): void {
-    for (const variable of [...this.slots.values()].flat()) variable.dispose();
+    for (const moment of [...this.slots.values()].flat()) moment.dispose();
     this.slots.clear();
-    free(...this.scalars);
-    this.scalars = [];
+    this.numbers = undefined;
   }
 
   private slotsOf(variable: tf.Variable): Slots {
     let slots = this.slots.get(variable.name);
     if (!slots) {
-      slots = [0, 1, 2].map(() => new ResourceVariable(variable.shape)) as Slots;
-      const [zeros] = runOp('ZerosLike', [FLOAT], [handleOf(variable)]);
-      for (const moment of slots.slice(1)) moment.assign(zeros);
-      free(zeros);
+      slots = [zerosLike(variable), zerosLike(variable)];
       this.slots.set(variable.name, slots);
     }
     return slots;
@@ -89,4 +72,52 @@ export interface Moments {
   length: number;
   first(): Float32Array;
   second(): Float32Array;
+}
+
+function zerosLike(variable: tf.Variable): ResourceVariable {
+  const moment = new ResourceVariable(variable.shape);
+  const [zeros] = runOp('ZerosLike', [FLOAT], [handleOf(variable)]);
+  moment.assign(zeros);
+  free(zeros);
+  return moment;
+}
+
+/** Takes a bfloat16 gradient as it is, and replaces the bfloat16 copy of the weights if there is one. */
+function stepOnCpu(variable: tf.Variable, gradient: tf.Tensor, slots: Slots, n: AdamStep): void {
+  const { lowType } = entryOf(gradient);
+  const { low } = entryOf(variable);
+  const moments = slots.map((moment) => moment.read()); // share the variable's memory, which the op changes
+  const [weights, copy] = backend().binding.adamWStep(
+    [
+      handleOf(variable),
+      ...moments,
+      handleAs(gradient, lowType === DType.bfloat16 ? lowType : DType.float32),
+    ],
+    [n.decay, n.rate, n.beta1, n.beta2, n.epsilon],
+    low !== undefined && entryOf(variable).lowType === DType.bfloat16,
+    Number(process.env.TF_NUM_INTRAOP_THREADS) || os.availableParallelism(),
+  );
+  free(...moments);
+  assignHandle(variable, weights.id, copy && { low: copy.id, lowType: DType.bfloat16 });
+}
+
+function stepOnGpu(variable: tf.Variable, gradient: tf.Tensor, slots: Slots, n: AdamStep): void {
+  // β₁ᵗ and β₂ᵗ are 0: TensorFlow would compute the bias correction in float32.
+  const scalars = [n.decay, 0, 0, n.rate, n.beta1, n.beta2, n.epsilon].map((value) =>
+    backend().binding.createTensor([], DType.float32, new Float32Array([value])),
+  );
+  const [decay, ...others] = scalars;
+  const weights = new ResourceVariable(variable.shape);
+  const [decayed] = runOp('Mul', [FLOAT], [handleOf(variable), decay]);
+  weights.assign(decayed);
+  free(decayed); // now only `weights` has this memory, so that the op changes it in place
+  runOp(
+    'ResourceApplyAdam',
+    [FLOAT, attribute.bool('use_locking', false), attribute.bool('use_nesterov', false)],
+    [weights.handle, ...slots.map(({ handle }) => handle), ...others, handleOf(gradient)],
+    0,
+  );
+  assignHandle(variable, weights.read());
+  weights.dispose();
+  free(...scalars);
 }
