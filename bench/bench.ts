@@ -1,12 +1,14 @@
 /** npm run bench: times this project, PyTorch and stock tfjs on this machine. */
+import { Option } from 'commander';
 import { positiveInteger } from '../src/checks';
 import { command, numberOf, printJson, run } from '../src/cli/common';
 import { InputError } from '../src/errors';
 import { writeJson } from '../src/files';
 import { device, fastestPrecision } from '../src/tf/index';
-import { type CompareOptions, compare } from './compare';
+import { type CompareOptions, compare, TIMED } from './compare';
 import { measureGrowth } from './growth';
 import { compareOps, profileStep } from './ops';
+import { saveReport } from './report';
 
 interface Arguments extends CompareOptions {
   json?: boolean;
@@ -14,6 +16,7 @@ interface Arguments extends CompareOptions {
   growth?: boolean;
   ops?: boolean;
   out?: string;
+  save?: boolean;
 }
 
 const program = command(
@@ -24,12 +27,16 @@ const program = command(
   .option('--input-size <n>', 'height and width of the images', numberOf(positiveInteger), 227)
   .option('--rounds <n>', 'measurements of each contender', numberOf(positiveInteger), 9)
   .option('--threads <n>', 'threads of each contender', numberOf(positiveInteger), 2)
+  .addOption(
+    new Option('--only <what...>', 'what to time').choices(TIMED).default([...TIMED], 'all'),
+  )
   .option('--no-torch', 'leave out PyTorch')
   .option('--no-stock', 'leave out stock tfjs')
   .option('--profile', 'only list the ops of one of our steps by time')
   .option('--ops', "only compare TensorFlow's own ops with oneDNN's")
   .option('--growth', 'only measure steps at several batch and input sizes: a table and a figure')
   .option('--out <file>', 'also write the JSON to a file')
+  .option('--save', 'also write the result to docs/results')
   .option('--json', 'print only JSON')
   .action(bench);
 
@@ -45,8 +52,10 @@ async function bench(args: Arguments): Promise<void> {
         ? measureGrowth
         : compare;
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  const { json, text } = await measure(args, fastestPrecision(), say);
+  const report = await measure(args, fastestPrecision(), say);
+  const { json, text } = report;
   if (args.out) writeJson(args.out, json);
+  if (args.save) saveReport(report);
   if (args.json) printJson(json);
   else console.log(text);
 }

@@ -1,13 +1,17 @@
 import { device, type Precision } from '../src/tf/index';
 import { streamProgress } from '../src/viz/index';
 import { type Contender, type Sizes, startOurs, startStock, startTorch } from './contender';
-import { measure } from './measure';
+import { type Measured, measure } from './measure';
 import type { Report } from './report';
 import { type Measurements, NAMES, summarise, summaryText, torchName } from './summary';
 import { fastestTorch, type TunedTorch, torchPython } from './torch';
 
+export const TIMED = ['step', 'evaluate', 'latency'] as const;
+export type Timed = (typeof TIMED)[number];
+
 export interface CompareOptions extends Sizes {
   rounds: number;
+  only: Timed[];
   torch: boolean;
   stock: boolean;
 }
@@ -36,31 +40,33 @@ export async function compare(
       }
     }
     if (options.stock) contenders.push(await startStock(options, NAMES.stock));
-    const json = summarise(options, best, tuned, await measureAll(contenders, options.rounds));
-    return { json, text: summaryText(json, options.rounds) };
+    const json = summarise(options, best, tuned, await measureAll(contenders, options));
+    return { name: 'bench', json, text: summaryText(json, options.rounds) };
   } finally {
     for (const contender of contenders) contender.stop();
   }
 }
 
-async function measureAll(contenders: Contender[], rounds: number): Promise<Measurements> {
+async function measureAll(
+  contenders: Contender[],
+  { rounds, only }: CompareOptions,
+): Promise<Measurements> {
   const progress = streamProgress(process.stderr);
   const [ours] = contenders;
   const oursFloat32 = contenders.find(({ name }) => name === NAMES.oursFloat32) ?? ours;
   // What the machine can do is its best rate, so this is measured several times.
   const rates: number[] = [];
   const ratesFloat32: number[] = [];
-  const results = [];
+  const results: Partial<Record<Timed, Map<string, Measured>>> = {};
   for (const [task, count, warmUp] of [
     ['step', rounds, 10],
     ['evaluate', rounds, 2],
     ['latency', 3 * rounds, 5],
   ] as const) {
-    results.push(await measure(contenders, task, count, warmUp, progress));
+    if (!only.includes(task)) continue;
+    results[task] = await measure(contenders, task, count, warmUp, progress);
     rates.push((await ours.ask('rate')).value as number);
     ratesFloat32.push((await oursFloat32.ask('rate')).value as number);
   }
-  const [step, evaluate, latency] = results;
-  const [rate, rateFloat32] = [Math.max(...rates), Math.max(...ratesFloat32)];
-  return { step, evaluate, latency, rate, rateFloat32 };
+  return { ...results, rate: Math.max(...rates), rateFloat32: Math.max(...ratesFloat32) };
 }

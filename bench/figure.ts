@@ -1,6 +1,3 @@
-import fs from 'node:fs';
-import path from 'node:path';
-import { replaceFile } from '../src/files';
 import type { Figure } from '../src/viz/index';
 
 export interface GrowthPoint {
@@ -41,19 +38,4 @@ export function growthFigure(points: GrowthPoint[]): Figure {
       height: 420,
     },
   };
-}
-
-/** A page with one figure. Plotly is inlined, so it works offline. */
-export function writeFigurePage(file: string, figure: Figure): void {
-  const plotly = fs
-    .readFileSync(require.resolve('plotly.js-dist/plotly.js'), 'utf8')
-    .replaceAll('</script', '<\\/script');
-  const json = JSON.stringify(figure).replaceAll('</', '<\\/');
-  fs.mkdirSync(path.dirname(file), { recursive: true });
-  replaceFile(
-    file,
-    `<!doctype html><meta charset="utf-8"><title>Benchmark</title><div id="figure"></div>` +
-      `<script>${plotly}</script><script>const figure = ${json};` +
-      `Plotly.newPlot('figure', figure.data, figure.layout, {responsive: true});</script>\n`,
-  );
 }

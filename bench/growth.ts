@@ -1,11 +1,10 @@
-import path from 'node:path';
 import type { Precision } from '../src/tf/index';
-import { root, type Sizes, startOurs } from './contender';
-import { type GrowthPoint, growthFigure, writeFigurePage } from './figure';
+import { type Sizes, startOurs } from './contender';
+import { type GrowthPoint, growthFigure } from './figure';
 import { measure } from './measure';
 import { machine, markdownTable, type Report } from './report';
 
-/** Times our steps at several batch and input sizes. Writes the figure to build/bench/growth.html. */
+/** Times our steps at several batch and input sizes. */
 export async function measureGrowth(
   sizes: Sizes,
   precision: Precision,
@@ -22,8 +21,6 @@ export async function measureGrowth(
     points.push({ ...size, seconds: medianSeconds, peakRssMiB });
     say(`  batch ${size.batchSize}, input ${size.inputSize}: ${medianSeconds.toFixed(3)} s`);
   }
-  const page = path.join(root, 'build', 'bench', 'growth.html');
-  writeFigurePage(page, growthFigure(points));
   const table = markdownTable(
     ['batch', 'input', 'step (s)', 'images/s', 'peak memory (MiB)'],
     points.map(({ batchSize, inputSize, seconds, peakRssMiB }) => [
@@ -35,7 +32,9 @@ export async function measureGrowth(
     ]),
   );
   return {
+    name: 'growth',
     json: { machine: machine(sizes), precision, points },
-    text: `\n${table}\n\nFigure: ${path.relative(root, page)}`,
+    text: table,
+    figure: growthFigure(points),
   };
 }

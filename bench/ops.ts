@@ -17,6 +17,7 @@ export async function profileStep(sizes: Sizes, precision: Precision): Promise<R
     .filter(({ milliseconds }) => milliseconds >= 0.5)
     .map(({ op, milliseconds, calls }) => [op, milliseconds.toFixed(1), calls]);
   return {
+    name: 'profile',
     json: { precision, seconds, ops },
     text:
       `One step in ${precision}: ${(1000 * seconds).toFixed(0)} ms, of which TensorFlow's ops take ${inOps.toFixed(0)} ms\n\n` +
@@ -32,6 +33,7 @@ export async function compareOps(sizes: Sizes): Promise<Report> {
   const rows = (await ours.ask('ops')).value as OpRow[];
   ours.stop();
   return {
+    name: 'ops',
     json: { machine: machine(sizes), rows },
     text: markdownTable(
       ['op', 'own (ms)', 'oneDNN (ms)', 'own (GFLOP/s)', 'oneDNN (GFLOP/s)'],

@@ -14,11 +14,11 @@ export const NAMES = {
 
 export const torchName = (kind: string) => `PyTorch tuned, ${kind.replace('-', ', ')}`;
 
-/** Results by contender; rates of convolutions in FLOP/s. */
+/** Results by contender; undefined if not asked for. Rates of convolutions in FLOP/s. */
 export interface Measurements {
-  step: Map<string, Measured>;
-  evaluate: Map<string, Measured>;
-  latency: Map<string, Measured>;
+  step?: Map<string, Measured>;
+  evaluate?: Map<string, Measured>;
+  latency?: Map<string, Measured>;
   rate: number;
   rateFloat32: number;
 }
@@ -59,10 +59,10 @@ export function summarise(
     };
   };
   const flops = stepFlops(sizes);
-  const steps = compared(step);
+  const steps = step && compared(step);
   return {
     machine: machine(sizes),
-    step: {
+    step: steps && {
       ...steps,
       gigaFlops: flops / 1e9,
       convolutionGigaFlopsPerSecond: rate / 1e9,
@@ -71,8 +71,8 @@ export function summarise(
       ratioToFloor: steps.ours.medianSeconds / (flops / rate),
       ratioToFloorFloat32: steps.oursFloat32.medianSeconds / (flops / rateFloat32),
     },
-    evaluate: compared(evaluate),
-    latency: compared(latency),
+    evaluate: evaluate && compared(evaluate),
+    latency: latency && compared(latency),
   };
 }
 
@@ -83,33 +83,79 @@ function stepFlops({ batchSize, inputSize }: Sizes): number {
   return 2 * batchSize * (3 * macs - rows[0].macs); // the images need no gradient
 }
 
-export function summaryText({ machine, step, evaluate, latency }: Summary, rounds: number): string {
-  const { cpu, device, threads, batchSize, inputSize } = machine;
-  const all = ({ ours, oursFloat32, peers }: Summary['evaluate']) =>
-    ours.name === oursFloat32.name ? [ours, ...peers] : [ours, oursFloat32, ...peers];
-  const [evaluations, latencies] = [all(evaluate), all(latency)];
-  const rows = all(step).map(({ name, medianSeconds, p10, p90, peakRssMiB }, i) => [
-    name,
-    medianSeconds.toFixed(3),
-    `${p10.toFixed(3)}–${p90.toFixed(3)}`,
-    (batchSize / medianSeconds).toFixed(0),
-    peakRssMiB.toFixed(0),
-    (batchSize / evaluations[i].medianSeconds).toFixed(0),
-    (1000 * latencies[i].medianSeconds).toFixed(1),
+/** One row of the table: our time or memory beside another's. */
+interface Row {
+  what: string;
+  ours: number;
+  peer: string;
+  theirs: number;
+  unit: 's' | 'ms' | 'MiB';
+  /** p90 / p10 of the worse of the two. */
+  spread?: number;
+}
+
+/** Other work on the machine disturbed a row whose slow rounds took so much longer than its fast ones. */
+const DISTURBED = 1.4;
+
+/** The measurements as rows, ours beside each peer's. */
+function rowsOf({ step, evaluate, latency }: Summary): Row[] {
+  const rows: Row[] = [];
+  for (const [what, results, unit] of [
+    ['training step', step, 's'],
+    ['evaluation of a batch', evaluate, 's'],
+    ['one image', latency, 'ms'],
+  ] as const) {
+    if (!results) continue;
+    const { ours, oursFloat32, peers } = results;
+    for (const peer of peers) {
+      const mine = peer.name.includes('float32') ? oursFloat32 : ours;
+      const spread = Math.max(mine.p90 / mine.p10, peer.p90 / peer.p10);
+      const [own, its] = [mine, peer].map(
+        (each) => (unit === 'ms' ? 1000 : 1) * each.medianSeconds,
+      );
+      rows.push({
+        what: `${what}, ${mine.precision}`,
+        ours: own,
+        peer: peer.name,
+        theirs: its,
+        unit,
+        spread,
+      });
+      if (results !== step) continue;
+      const [memory, theirs] = [mine, peer].map((each) => each.peakRssMiB);
+      rows.push({
+        what: `peak memory, ${mine.precision}`,
+        ours: memory,
+        peer: peer.name,
+        theirs,
+        unit: 'MiB',
+      });
+    }
+  }
+  return rows;
+}
+
+export function summaryText(summary: Summary, rounds: number): string {
+  const { cpu, device, threads, batchSize, inputSize } = summary.machine;
+  const digits = { s: 3, ms: 1, MiB: 0 };
+  const rows = rowsOf(summary).map(({ what, ours, peer, theirs, unit, spread = 1 }) => [
+    what,
+    `${ours.toFixed(digits[unit])} ${unit}`,
+    peer,
+    `${theirs.toFixed(digits[unit])} ${unit}`,
+    (ours / theirs).toFixed(2),
+    (ours <= theirs ? 'ahead' : 'behind') +
+      (spread > DISTURBED
+        ? `, but disturbed: slow rounds took ${spread.toFixed(1)} times as long`
+        : ''),
   ]);
-  const columns = [
-    ...['', 'step (s)', 'p10–p90', 'train (images/s)', 'peak memory (MiB)'],
-    ...['evaluate (images/s)', 'one image (ms)'],
-  ];
-  const number = (value: number | null) => value?.toFixed(2) ?? 'not measured';
+  const { step } = summary;
+  const floor = step
+    ? `\nA step takes at least ${step.floorSeconds.toFixed(2)} s: its FLOPs at the rate of conv2's forward convolution (in float32 ${step.floorSecondsFloat32.toFixed(2)} s).`
+    : '';
   return `
 ${cpu}, ${threads} threads, on the ${device}; batches of ${batchSize} at ${inputSize}×${inputSize}; medians of ${rounds} rounds
 
-${markdownTable(columns, rows)}
-
-Step: ${number(step.ratioToArticle)} of the article's code, ${number(step.ratioToBestPeer)} of the best-tuned PyTorch
-  in float32 against its float32: ${number(step.ratioToBestPeerFloat32)}
-  floor ${number(step.floorSeconds)} s: ratio ${number(step.ratioToFloor)}; in float32 ${number(step.floorSecondsFloat32)} s: ratio ${number(step.ratioToFloorFloat32)}
-Evaluation: ${number(evaluate.ratioToBestPeer)} of the best-tuned PyTorch's time, float32 ${number(evaluate.ratioToBestPeerFloat32)}
-One image: ${number(latency.ratioToBestPeer)}, float32 ${number(latency.ratioToBestPeerFloat32)}`;
+${markdownTable(['what', 'ours', 'beside', 'theirs', 'ratio', ''], rows)}
+${floor}`;
 }

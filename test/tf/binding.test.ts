@@ -1,5 +1,5 @@
 /** What scripts/tfjs-node-gpu.patch adds to the binding. `test/workers/` tests the cluster. */
-import { attribute, backend, DType, free, runOp, tf } from '../../src/tf/index';
+import { attribute, backend, castHandle, DType, free, runOp, tf } from '../../src/tf/index';
 
 const { binding } = backend();
 const vector = (...values: number[]) =>
@@ -46,6 +46,35 @@ test('an op in the background returns at once; what uses its result waits, and s
   const [wrong] = binding.executeOp('AddV2', type, [x, wide], 1, true);
   expect(() => runOp('AddV2', type, [wrong.id, x])).toThrow('Incompatible shapes');
   free(x, wide, doubled.id, sum, wrong.id);
+});
+
+test('a step of AdamW takes a bfloat16 gradient as it is, and returns a rounded copy of the weights', () => {
+  const values = (f: (i: number) => number) => {
+    const array = Float32Array.from({ length: 300_001 }, (_, i) => f(i)); // more than a thread's share
+    return binding.createTensor([array.length], DType.float32, array);
+  };
+  const gradient = values((i) => Math.sin(i));
+  const low = castHandle(gradient, DType.float32, DType.bfloat16);
+  const rounded = castHandle(low, DType.bfloat16, DType.float32);
+  const numbers = [0.99, 0.01, 0.9, 0.999, 1e-8];
+  const step = (g: number, threads: number) => {
+    const [w, m, v] = [values((i) => Math.cos(i)), values(() => 0), values(() => 0)];
+    const results = binding.adamWStep([w, m, v, g], numbers, true, threads).map(({ id }) => id);
+    const [weights, copy] = results;
+    const cast = castHandle(weights, DType.float32, DType.bfloat16);
+    const bits = [copy, cast].map((handle) => castHandle(handle, DType.bfloat16, DType.float32));
+    expect(valuesOf(bits[0])).toEqual(valuesOf(bits[1]));
+    const found = [weights, m, v].map(valuesOf);
+    free(w, m, v, cast, ...results, ...bits);
+    return found;
+  };
+  const found = step(low, 2);
+  expect(found).toEqual(step(rounded, 1));
+  // From 0: m = 0.1 g, v = 0.001 g². At i = 1 the gradient sin(1), as bfloat16, is 0.83984375.
+  expect(found[0][1]).toBeCloseTo(0.99 * Math.cos(1) - 0.01 * (0.1 / Math.sqrt(0.001)), 6);
+  expect(found[1][1]).toBeCloseTo(0.083984375, 6);
+  expect(found[2][1]).toBeCloseTo(0.001 * 0.83984375 ** 2, 8);
+  free(gradient, low, rounded);
 });
 
 test('configure needs a process without tensors', () => {
