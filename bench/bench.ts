@@ -6,6 +6,7 @@ import { InputError } from '../src/errors';
 import { writeJson } from '../src/files';
 import { device, fastestPrecision } from '../src/tf/index';
 import { type CompareOptions, compare, TIMED } from './compare';
+import { measureDraw } from './draw';
 import { measureGrowth } from './growth';
 import { compareOps, profileStep } from './ops';
 import { saveReport } from './report';
@@ -15,6 +16,7 @@ interface Arguments extends CompareOptions {
   profile?: boolean;
   growth?: boolean;
   ops?: boolean;
+  draw?: boolean;
   out?: string;
   save?: boolean;
 }
@@ -35,6 +37,7 @@ const program = command(
   .option('--profile', 'only list the ops of one of our steps by time')
   .option('--ops', "only compare TensorFlow's own ops with oneDNN's")
   .option('--growth', 'only measure steps at several batch and input sizes: a table and a figure')
+  .option('--draw', 'only time the draw page in Chromium')
   .option('--out <file>', 'also write the JSON to a file')
   .option('--save', 'also write the result to docs/results')
   .option('--json', 'print only JSON')
@@ -50,7 +53,9 @@ async function bench(args: Arguments): Promise<void> {
       ? compareOps
       : args.growth
         ? measureGrowth
-        : compare;
+        : args.draw
+          ? measureDraw
+          : compare;
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const report = await measure(args, fastestPrecision(), say);
   const { json, text } = report;

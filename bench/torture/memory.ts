@@ -39,8 +39,8 @@ export async function memory(folder: string, onProgress: ProgressListener): Prom
   const started = performance.now();
   let done = 0;
   for (const [rounds, task] of tasks) {
-    // Warm-up: some things are created once, and the allocator needs some dozen steps to reach its size.
-    for (let i = 0; i < rounds / 5; i++) await task();
+    // Warm-up: some things are created once, and the allocator needs hundreds of steps to reach its size.
+    for (let i = 0; i < rounds; i++) await task();
     const tensors = tf.memory().numTensors;
     let early = 0;
     for (let i = 0; i < rounds; i++) {

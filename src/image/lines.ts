@@ -18,6 +18,7 @@ export function withoutLines(mask: Plane): Plane {
 }
 
 function withoutRows({ values, width, height }: Plane): Plane {
+  if (inkedColumns(values, width) < MIN_INK * width) return { values, width, height };
   const result = values.slice();
   const rowOf = (start: number, slope: number, x: number) =>
     Math.round(start + slope * (x - width / 2));
@@ -49,6 +50,12 @@ function withoutRows({ values, width, height }: Plane): Plane {
     }
   }
   return { values: result, width, height };
+}
+
+function inkedColumns(values: Float32Array, width: number): number {
+  const inked = new Uint8Array(width);
+  for (let i = 0; i < values.length; i++) if (values[i] !== 0) inked[i % width] = 1;
+  return inked.reduce((sum, column) => sum + column, 0);
 }
 
 /** The ink above and below a pixel, itself included: from `top` to before `bottom`. Empty if the pixel has none. */

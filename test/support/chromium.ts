@@ -1,19 +1,15 @@
-/** Chromium for the browser tests. They are skipped if there is none. CHROMIUM can name the executable. */
+/** Chromium for the browser tests and for bench/draw.ts. CHROMIUM can name the executable. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { root } from './command';
 
-const executablePath = [
+export const executablePath = [
   process.env.CHROMIUM,
   '/usr/bin/chromium',
   '/usr/bin/chromium-browser',
   '/usr/bin/google-chrome',
 ].find((file) => file && fs.existsSync(file));
-if (!executablePath)
-  console.warn('No Chromium: the browser tests are skipped (on Debian: apt-get install chromium)');
-
-export const describeBrowser = executablePath ? describe : describe.skip;
 
 /** Starts Chromium without the GPU and without downloads of its own. */
 export function launchChromium(): Promise<Browser> {

@@ -7,7 +7,7 @@ type Point = [x: number, y: number];
 const PEN = 0.06;
 
 /** Side of a drawing for the worker, in pixels: enough for 28×28, and quick to process. */
-const DRAWING = 240;
+const DRAWING = 144;
 
 export class Paper {
   private strokes: Point[][] = [];

@@ -6,8 +6,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { describeBrowser, launchChromium, screenshot } from '../../support/chromium';
+import { launchChromium, screenshot } from '../../support/chromium';
 import { root } from '../../support/command';
+import { describeBrowser } from '../../support/describe-browser';
 import { temporaryFolder } from '../../support/idx';
 import { checkLoopback } from '../../support/loopback';
 

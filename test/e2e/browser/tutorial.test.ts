@@ -5,8 +5,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
-import { describeBrowser, launchChromium, openPage } from '../../support/chromium';
+import { launchChromium, openPage } from '../../support/chromium';
 import { root } from '../../support/command';
+import { describeBrowser } from '../../support/describe-browser';
 
 const folder = path.join(root, 'build', 'tutorial');
 const isWanted = Boolean(process.env.TUTORIAL_PAGES);

@@ -2,8 +2,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { describeBrowser, launchChromium, screenshot } from '../../support/chromium';
+import { launchChromium, screenshot } from '../../support/chromium';
 import { command, python } from '../../support/command';
+import { describeBrowser } from '../../support/describe-browser';
 import { temporaryFolder } from '../../support/idx';
 import { requireLoopback } from '../../support/loopback';
 
