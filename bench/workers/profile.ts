@@ -11,9 +11,9 @@ export interface ProfileRow {
 export function profile(body: () => void): ProfileRow[] {
   const { binding } = backend();
   const rows = new Map<string, ProfileRow>();
-  const executeOp: typeof binding.executeOp = (name, attributes, inputs, outputs) => {
+  const timed = (name: string, call: () => ReturnType<typeof binding.executeOp>) => {
     const started = performance.now();
-    const results = binding.executeOp(name, attributes, inputs, outputs);
+    const results = call();
     const elapsed = performance.now() - started;
     const [first] = results;
     const shape = first ? ` ${first.shape.join('×')}` : '';
@@ -22,8 +22,15 @@ export function profile(body: () => void): ProfileRow[] {
     rows.set(op, { op, milliseconds: row.milliseconds + elapsed, calls: row.calls + 1 });
     return results;
   };
+  const executeOp: typeof binding.executeOp = (name, ...args) =>
+    timed(name, () => binding.executeOp(name, ...args));
+  const adamWStep: typeof binding.adamWStep = (...args) =>
+    timed('AdamW', () => binding.adamWStep(...args));
   Object.assign(backend(), {
-    binding: Object.create(binding, { executeOp: { value: executeOp } }),
+    binding: Object.create(binding, {
+      executeOp: { value: executeOp },
+      adamWStep: { value: adamWStep },
+    }),
   });
   try {
     body();

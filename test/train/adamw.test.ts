@@ -1,6 +1,6 @@
-import { tf } from '../../src/tf/index';
+import { backend, tf } from '../../src/tf/index';
 import { AdamW, PlainAdamW } from '../../src/train/index';
-import { expectNoLeak } from '../support/tensors';
+import { expectNoLeak, maxDifference } from '../support/tensors';
 
 // parity/ compares both optimizers with PyTorch.
 describe.each([
@@ -72,5 +72,29 @@ test('clones of a variable keep their value', () => {
     expect(weights.dataSync()[0]).toBeCloseTo(0.899, 6);
     optimizer.dispose();
     weights.dispose();
+  });
+});
+
+test('the op for GPUs gives the same numbers', async () => {
+  await expectNoLeak(() => {
+    const trained = [backend().isUsingGpuDevice, true].map((isUsingGpuDevice) => {
+      const weights = tf.tidy(() => tf.variable(tf.linspace(-1, 1, 1000)));
+      const optimizer = new AdamW({ learningRate: 0.01 });
+      const before = backend().isUsingGpuDevice;
+      Object.assign(backend(), { isUsingGpuDevice });
+      try {
+        for (let n = 1; n <= 3; n++) {
+          tf.tidy(() => optimizer.step([weights], { [weights.name]: weights.mul(n).sin() }));
+        }
+      } finally {
+        Object.assign(backend(), { isUsingGpuDevice: before });
+      }
+      const values = weights.dataSync();
+      optimizer.dispose();
+      weights.dispose();
+      return values;
+    });
+    expect(maxDifference(trained[0], trained[1])).toBeLessThan(1e-6);
+    expect(maxDifference(trained[0], Float32Array.from(trained[0].keys()))).toBeGreaterThan(1);
   });
 });
