@@ -124,7 +124,7 @@ function highOf(entry: DataEntry): Handle {
   return entry.id;
 }
 
-/** Runs a pending convolution. */
+/** Runs a pending convolution without a bias. */
 function settle(entry: DataEntry): void {
   const { pending } = entry;
   if (!pending) return;

@@ -24,8 +24,6 @@ export function fasterResult(
   if (name === 'Conv2D') return deferConvolution(attributes, inputs, dtype);
   if (name === 'Add') return addBias(inputs, dtype);
   if (name === 'Reshape') return reshapeMatrix(attributes, inputs);
-  const fused = name === 'Relu' && reluOfConvolution(inputs[0], dtype);
-  if (fused) return fused;
   if (backend().isUsingGpuDevice) return undefined;
   if (name === 'BatchMatMulV2') return rowTimesMatrix(attributes, inputs);
   if (dtype === DType.float32) return undefined;
@@ -34,8 +32,9 @@ export function fasterResult(
 }
 
 /**
- * A convolution that has not run yet. tfjs's layers convolve, add a bias and apply ReLU. oneDNN does all three in one
- * pass, so a convolution waits for the other two, or until its result is needed.
+ * A convolution that has not run yet. tfjs's layers convolve and then add a bias. oneDNN does both in one pass,
+ * so a convolution waits until its result is needed or a bias is added to it. (It could apply ReLU too, but its ReLU
+ * turns NaN into 0, and a training that diverged would go on unnoticed.)
  */
 function deferConvolution(
   attributes: OpAttribute[],
@@ -53,59 +52,39 @@ function deferConvolution(
     dilations.slice(1, 3) as [number, number],
     padding === 'SAME' ? 'same' : 'valid',
   );
-  const handles = inputs.map((input) => handleAs(input, dtype));
-  return waiting(outShape, pendingConvolution(attributes, handles, dtype));
-}
-
-function waiting(shape: number[], pending: Pending): tf.Tensor {
-  const tensor = tensorOf(-1, shape, DType.float32);
-  const { dtype } = pending;
-  Object.assign(entryOf(tensor), { pending });
+  const tensor = tensorOf(-1, outShape, DType.float32);
+  entryOf(tensor).pending = pendingConvolution(
+    attributes,
+    inputs.map((input) => handleAs(input, dtype)),
+    dtype,
+  );
   if (dtype !== DType.float32) Object.assign(entryOf(tensor), { bornLow: true, lowType: dtype });
   return tensor;
 }
 
-/** `inputs` are the images, the filter and perhaps the bias. */
 function pendingConvolution(attributes: OpAttribute[], inputs: Handle[], dtype: number): Pending {
   // The tensors may be disposed or changed before the convolution runs. These handles share their memory.
   const type = [attribute.type('T', dtype)];
   const kept = inputs.map((handle) => runOp('Identity', type, [handle])[0]);
-  const hasBias = kept.length === 3;
   return {
     dtype,
-    hasBias,
-    plus: (bias) => pendingConvolution(attributes, [...kept, bias], dtype),
-    run(relu = false) {
-      if (!hasBias) return runOp(...fastestOp('Conv2D', attributes), kept)[0];
-      const own = oneDnnAttributes(attributes);
-      if (!relu) return runOp('_MklNativeConv2DWithBias', own, kept)[0];
-      return runOp('_MklNativeFusedConv2D', [...own, ...biasAndRelu(dtype)], kept)[0];
+    run(bias) {
+      const [result] =
+        bias === undefined
+          ? runOp(...fastestOp('Conv2D', attributes), kept)
+          : runOp('_MklNativeConv2DWithBias', oneDnnAttributes(attributes), [...kept, bias]);
+      return result;
     },
     release: () => free(...kept),
   };
 }
 
-function biasAndRelu(dtype: number): OpAttribute[] {
-  return [
-    attribute.int('num_args', 1),
-    attribute.types('TArgs', [dtype]),
-    attribute.strings('fused_ops', ['BiasAdd', 'Relu']),
-  ];
-}
-
-/** A pending convolution plus a bias. */
+/** A pending convolution plus a bias, in one op. */
 function addBias([a, b]: tf.Tensor[], dtype: number): tf.Tensor | undefined {
   const { pending } = entryOf(a);
   const isBias = b.rank === 1 && b.shape[0] === a.shape[3] && b.dtype === 'float32';
-  if (pending?.dtype !== dtype || pending.hasBias || !isBias) return undefined;
-  return waiting(a.shape, pending.plus(handleAs(b, dtype)));
-}
-
-/** ReLU of a pending convolution with a bias, in one op. */
-function reluOfConvolution(x: tf.Tensor, dtype: number): tf.Tensor | undefined {
-  const { pending } = entryOf(x);
-  if (pending?.dtype !== dtype || !pending.hasBias) return undefined;
-  return tensorOf(pending.run(true), x.shape, dtype);
+  if (pending?.dtype !== dtype || !isBias) return undefined;
+  return tensorOf(pending.run(handleAs(b, dtype)), a.shape, dtype);
 }
 
 /**

@@ -31,14 +31,11 @@ interface TensorMetadata {
   dtype: number;
 }
 
-/** A convolution, perhaps with a bias, that has not run yet; see `fusion.ts`. */
+/** A convolution that has not run yet; see `fusion.ts`. */
 export interface Pending {
   dtype: number;
-  hasBias: boolean;
-  /** The same with a bias. Both are to be released. */
-  plus(bias: Handle): Pending;
-  /** The result, after ReLU if asked. */
-  run(relu?: boolean): Handle;
+  /** Runs the convolution and adds `bias`, if there is one. */
+  run(bias?: Handle): Handle;
   /** Frees the inputs. */
   release(): void;
 }
@@ -120,12 +117,10 @@ export function backend(): Backend {
 // The types are TF_AttrType of TensorFlow's C API.
 export const attribute = {
   string: (name: string, value: string): OpAttribute => ({ name, type: 0, value }),
-  strings: (name: string, value: string[]): OpAttribute => ({ name, type: 0, value }),
   int: (name: string, value: number | number[]): OpAttribute => ({ name, type: 1, value }),
   float: (name: string, value: number): OpAttribute => ({ name, type: 2, value }),
   bool: (name: string, value: boolean): OpAttribute => ({ name, type: 3, value }),
   type: (name: string, value: number): OpAttribute => ({ name, type: 4, value }),
-  types: (name: string, value: number[]): OpAttribute => ({ name, type: 4, value }),
   shape: (name: string, value: number[]): OpAttribute => ({ name, type: 5, value }),
 };
 

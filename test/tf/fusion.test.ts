@@ -47,25 +47,6 @@ test('a convolution is right with and without a bias, also if it is read late or
   );
 });
 
-test('convolution, bias and ReLU in one op; the sums before ReLU can still be read', async () => {
-  await expectNoLeak(() =>
-    tf.tidy(() => {
-      const [x, f, bias] = [image(), filter(), random([8], 3)];
-      const want = convolve(x, f, bias);
-      const biased = tf.conv2d(x, f, 1, 'valid').add(bias);
-      const positive = want.map((value) => Math.max(0, value));
-      const again = biased.relu();
-      expect(maxDifference(again.dataSync(), positive)).toBeLessThan(1e-4);
-      expect(maxDifference(biased.dataSync(), want)).toBeLessThan(1e-4);
-      expect(maxDifference(biased.add(bias).relu().dataSync(), again.dataSync())).toBeGreaterThan(
-        0.1,
-      );
-      const low = autocast('bfloat16', () => tf.conv2d(x, f, 1, 'valid').add(bias).relu());
-      expect(maxDifference(low.dataSync(), positive)).toBeLessThan(0.1);
-    }),
-  );
-});
-
 test('the inputs of a waiting convolution may be disposed or changed', () => {
   tf.tidy(() => {
     const [x, weights] = [image(), tf.variable(filter())];
