@@ -84,14 +84,15 @@ function zerosLike(variable: tf.Variable): ResourceVariable {
 
 /** Takes a bfloat16 gradient as it is, and replaces the bfloat16 copy of the weights if there is one. */
 function stepOnCpu(variable: tf.Variable, gradient: tf.Tensor, slots: Slots, n: AdamStep): void {
-  const { lowType } = entryOf(gradient);
+  const { bornLow, lowType } = entryOf(gradient);
+  const isBfloat16 = bornLow && lowType === DType.bfloat16;
   const { low } = entryOf(variable);
   const moments = slots.map((moment) => moment.read()); // share the variable's memory, which the op changes
   const [weights, copy] = backend().binding.adamWStep(
     [
       handleOf(variable),
       ...moments,
-      handleAs(gradient, lowType === DType.bfloat16 ? lowType : DType.float32),
+      handleAs(gradient, isBfloat16 ? DType.bfloat16 : DType.float32),
     ],
     [n.decay, n.rate, n.beta1, n.beta2, n.epsilon],
     low !== undefined && entryOf(variable).lowType === DType.bfloat16,
