@@ -97,8 +97,8 @@ function startNode(
   env: NodeJS.ProcessEnv,
 ): Promise<Contender> {
   const script = path.join(__dirname, 'workers', file);
-  const loader = path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
-  const args = ['--import', loader, script, precision, String(batchSize), String(inputSize)];
+  const loader = path.join(root, 'scripts', 'typescript.cjs');
+  const args = ['--require', loader, script, precision, String(batchSize), String(inputSize)];
   return new Contender(name, spawn(process.execPath, args, { cwd: root, env })).ready();
 }
 

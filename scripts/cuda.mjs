@@ -7,7 +7,7 @@ import {
   pythonEnvironment,
   root,
   runtimeEnvironment,
-  tsxLoader,
+  typescript,
 } from './environment.mjs';
 
 /** What TensorFlow 2.21 opens when it finds a driver, and what these libraries open. */
@@ -79,7 +79,7 @@ export function probe(interrupt) {
   return new Promise((resolve) => {
     const child = spawn(
       process.execPath,
-      ['--import', tsxLoader, path.join(root, 'src', 'cli', 'probe.ts')],
+      [...typescript, path.join(root, 'src', 'cli', 'probe.ts')],
       {
         cwd: root,
         env: {

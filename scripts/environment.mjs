@@ -7,8 +7,8 @@ export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 export const nodeModules = path.join(root, 'node_modules');
 export const bindingPackage = path.join(nodeModules, '@tensorflow', 'tfjs-node-gpu');
 
-/** Lets Node run TypeScript: `node --import`. */
-export const tsxLoader = path.join(nodeModules, 'tsx', 'dist', 'loader.mjs');
+/** Lets Node run TypeScript. */
+export const typescript = ['--require', path.join(root, 'scripts', 'typescript.cjs')];
 
 /** The user's folder, to which the paths on the command line are relative. (npm changes to the root.) */
 export const userFolder = process.env.INIT_CWD ?? process.cwd();

@@ -1,7 +1,7 @@
 // node scripts/run.mjs FILE.ts [ARG…]: installs what is missing, then runs a TypeScript file of the project.
 import path from 'node:path';
 import { fail } from './command.mjs';
-import { root, tsxLoader, userFolder } from './environment.mjs';
+import { root, typescript, userFolder } from './environment.mjs';
 import { launch } from './launch.mjs';
 import { setup } from './setup.mjs';
 
@@ -11,7 +11,7 @@ try {
   process.exitCode = await launch(
     process.execPath,
     [
-      ...['--import', path.join(root, 'scripts', 'output.mjs'), '--import', tsxLoader],
+      ...['--require', path.join(root, 'scripts', 'output.cjs'), ...typescript],
       path.join(root, 'src', 'cli', 'main.ts'),
       ...[path.join(root, file), ...args],
     ],

@@ -11,9 +11,9 @@ if (!isUsingGpuDevice) console.warn('No GPU: its ops are tested on the CPU, the 
 const gpuTest = isUsingGpuDevice ? test : test.skip;
 
 async function numbersWith(env: NodeJS.ProcessEnv): Promise<DeviceNumbers> {
-  const loader = './node_modules/tsx/dist/loader.mjs';
+  const loader = './scripts/typescript.cjs';
   const { stdout, stderr } = await command(
-    ['--import', loader, 'test/support/device-worker.ts'],
+    ['--require', loader, 'test/support/device-worker.ts'],
     env,
   );
   if (!stdout) throw new Error(stderr);

@@ -65,10 +65,10 @@ interface TrainingProcess {
 
 /** Starts the training command without a launcher in between. */
 export function startTraining(args: string[]): TrainingProcess {
-  const loader = path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
+  const loader = path.join(root, 'scripts', 'typescript.cjs');
   const main = path.join(root, 'src', 'cli', 'main.ts');
   const file = path.join(root, 'src', 'cli', 'train.ts');
-  const child = spawn(process.execPath, ['--import', loader, main, file, ...args], { cwd: root });
+  const child = spawn(process.execPath, ['--require', loader, main, file, ...args], { cwd: root });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {

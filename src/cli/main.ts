@@ -6,8 +6,10 @@ import { messageOf } from '../errors';
 
 const [file] = process.argv.splice(2, 1);
 
-import(file).catch((error: unknown) => {
+try {
+  require(file);
+} catch (error) {
   if (process.env.DEBUG) throw error;
   process.stderr.write(`error: ${messageOf(error)}\n`);
   process.exitCode = 1;
-});
+}

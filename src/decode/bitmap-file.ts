@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import { Jimp } from 'jimp';
 import sharp, { type Sharp } from 'sharp';
 import { InputError, messageOf } from '../errors';
 import { type Bitmap, MAX_PIXELS } from '../image/index';
@@ -107,6 +106,7 @@ async function openBmp(bytes: Buffer): Promise<Sharp> {
     throw new InputError(`${pixels} pixels, want at most ${MAX_PIXELS} in a BMP: save it as PNG`);
   }
   if (bytes.length < bytes.readUInt32LE(2)) throw new Error('it is truncated');
+  const { Jimp } = await import('jimp'); // not before: loading it takes 0.2 s
   const { data, width: w, height: h } = (await Jimp.fromBuffer(bytes)).bitmap;
   return sharp(Buffer.from(data), { raw: { width: w, height: h, channels: 4 } });
 }

@@ -71,15 +71,21 @@ export function blur(plane: Plane, radius: number): Plane {
 
 /** Each pixel becomes the largest value of the square of side 2 · `radius` + 1 around it. */
 export function grow(plane: Plane, radius: number): Plane {
+  const side = 2 * radius + 1;
   return inBothDirections(plane, ({ values, width, height }) => {
     const result = new Float32Array(values.length);
-    for (let x = 0; x < width; x++) {
-      const [from, end] = [Math.max(0, x - radius), Math.min(width, x + radius + 1)];
-      for (let row = 0; row < values.length; row += width) {
-        let most = values[row + x];
-        for (let i = row + from; i < row + end; i++) if (values[i] > most) most = values[i];
-        result[row + x] = most;
+    const line = new Float32Array(width + 2 * radius);
+    for (let row = 0; row < values.length; row += width) {
+      line.fill(-Infinity).set(values.subarray(row, row + width), radius);
+      // line[x] becomes the largest of `length` values from x on. The length doubles, so a wide square costs little more.
+      let length = 1;
+      for (; 2 * length <= side; length *= 2) {
+        for (let x = 0; x + length < line.length; x++) {
+          if (line[x + length] > line[x]) line[x] = line[x + length];
+        }
       }
+      const rest = side - length;
+      for (let x = 0; x < width; x++) result[row + x] = Math.max(line[x], line[x + rest]);
     }
     return { values: result, width, height };
   });
@@ -102,10 +108,17 @@ export function growRound(plane: Plane, radius: number): Plane {
       if (share > 0) disc.push([x, y, share]);
     }
   }
+  const at = (x: number, y: number) =>
+    x < 0 || y < 0 || x >= width || y >= height ? 0 : values[y * width + x];
   const result = new Float32Array(values.length);
   for (let i = 0; i < values.length; i++) {
     if (values[i] === 0) continue;
     const [cx, cy] = [i % width, Math.floor(i / width)];
+    // Of four neighbours that are as large, one is nearer to every other pixel.
+    if (Math.min(at(cx - 1, cy), at(cx + 1, cy), at(cx, cy - 1), at(cx, cy + 1)) >= values[i]) {
+      if (values[i] > result[i]) result[i] = values[i];
+      continue;
+    }
     for (const [dx, dy, share] of disc) {
       const x = cx + dx;
       const y = cy + dy;

@@ -1,5 +1,4 @@
 /** Grids of grey images with captions, as PNG. */
-import { Jimp, loadFont } from 'jimp';
 import { gatherPixels, type ImageSet } from '../data/index';
 import { InputError } from '../errors';
 import { type DigitStep, type GreyImage, resize } from '../image/index';
@@ -160,6 +159,7 @@ async function drawGrid(
   size: number,
   captionHeight = CAPTION_HEIGHT,
 ): Promise<Buffer> {
+  const { Jimp, loadFont } = await import('jimp'); // not before: loading it takes 0.2 s
   const side = size + 2 * FRAME;
   const columns = Math.max(...rows.map((row) => row.length));
   const sheet = new Jimp({
@@ -172,7 +172,7 @@ async function drawGrid(
     // The longer side fills the cell. Enlarged images keep sharp pixels.
     const scale = size / Math.max(cell.width, cell.height);
     const [w, h] = [cell.width, cell.height].map((n) => Math.max(1, Math.round(n * scale)));
-    const image = jimpImage(cell);
+    const image = Jimp.fromBitmap(bitmap(cell));
     image.resize({ w, h, ...(scale >= 1 && { mode: 'nearestNeighbor' as never }) });
     const height = side + (cell.caption ? captionHeight : 0);
     const card = new Jimp({ width: side, height, color: CARD });
@@ -195,7 +195,7 @@ async function drawGrid(
   return sheet.getBuffer('image/png');
 }
 
-function jimpImage({ pixels, heat, width, height, channels = 1 }: Cell): InstanceType<typeof Jimp> {
+function bitmap({ pixels, heat, width, height, channels = 1 }: Cell) {
   const data = Buffer.alloc(4 * width * height, 255);
   for (let i = 0; i < width * height; i++) {
     const [red, blue] = heat ? [Math.max(0, heat[i]), Math.max(0, -heat[i])] : [0, 0];
@@ -205,5 +205,5 @@ function jimpImage({ pixels, heat, width, height, channels = 1 }: Cell): Instanc
     };
     data.set([mix(0, red > 0 ? 255 : 40), mix(1, 70), mix(2, blue > 0 ? 255 : 40)], 4 * i);
   }
-  return Jimp.fromBitmap({ data, width, height }) as InstanceType<typeof Jimp>;
+  return { data, width, height };
 }

@@ -461,8 +461,8 @@ function otherProcess(to: string, server: Mirror): { ended: Promise<string>; kil
     downloadDataset(${JSON.stringify(source)}, ${JSON.stringify({ to, mirrors: [server.url], ...quick })}).then(
       ({ files }) => console.log(files.map((file) => file.status).join()),
       (error) => console.log(error.message));`;
-  const tsx = path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
-  const child = spawn(process.execPath, ['--import', tsx, '--eval', script]);
+  const loader = path.join(root, 'scripts', 'typescript.cjs');
+  const child = spawn(process.execPath, ['--require', loader, '--eval', script]);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
   return {

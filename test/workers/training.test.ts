@@ -7,10 +7,10 @@ import type { Outcome } from '../support/worker';
 async function outcomesOf(count: number): Promise<Record<string, Outcome>[]> {
   const ports = count > 1 ? await freePorts(count) : [];
   const addresses = ports.map((port) => `127.0.0.1:${port}`).join(',');
-  const loader = 'node_modules/tsx/dist/loader.mjs';
+  const loader = './scripts/typescript.cjs';
   const results = await Promise.all(
     Array.from({ length: count }, (_, i) =>
-      command(['--import', `./${loader}`, 'test/support/worker.ts', String(i), addresses], {
+      command(['--require', loader, 'test/support/worker.ts', String(i), addresses], {
         TF_NUM_INTRAOP_THREADS: '1',
       }),
     ),

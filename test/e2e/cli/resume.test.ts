@@ -13,9 +13,9 @@ const hashIn = (text: string) => text.match(/^weights sha256: ([0-9a-f]{64})$/m)
 
 /** Runs the training command without the launcher, so that signals reach it directly. */
 function start(...args: string[]): { child: ChildProcess; ended: Promise<number | null> } {
-  const tsx = path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
+  const loader = path.join(root, 'scripts', 'typescript.cjs');
   const files = ['main.ts', 'train.ts'].map((name) => path.join(root, 'src', 'cli', name));
-  const child = spawn(process.execPath, ['--import', tsx, ...files, ...args], { cwd: root });
+  const child = spawn(process.execPath, ['--require', loader, ...files, ...args], { cwd: root });
   child.stdout.resume();
   child.stderr.resume();
   return { child, ended: new Promise((resolve) => child.on('close', resolve)) };

@@ -32,9 +32,9 @@ function start(...args: string[]): Running {
 }
 
 function startWith(env: NodeJS.ProcessEnv, args: string[]): Running {
-  const tsx = path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
+  const loader = path.join(root, 'scripts', 'typescript.cjs');
   const files = ['main.ts', 'train.ts'].map((name) => path.join(root, 'src', 'cli', name));
-  const child = spawn(process.execPath, ['--import', tsx, ...files, ...args], {
+  const child = spawn(process.execPath, ['--require', loader, ...files, ...args], {
     cwd: root,
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', ...env },
   });

@@ -1,7 +1,7 @@
-// Import this for its effect: output that cannot be written does not end a command with a stack trace. A reader such as
+// Load this for its effect: output that cannot be written does not end a command with a stack trace. A reader such as
 // `head` may close the pipe: then the command goes on without output, because a training must not be lost. A full disk
 // is reported once, and the command exits with 1.
-import fs from 'node:fs';
+const fs = require('node:fs');
 
 const names = { 1: 'standard output', 2: 'standard error' };
 
