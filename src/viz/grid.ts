@@ -1,4 +1,5 @@
 /** Grids of grey images with captions, as PNG. */
+import sharp from 'sharp';
 import { gatherPixels, type ImageSet } from '../data/index';
 import { InputError } from '../errors';
 import { type DigitStep, type GreyImage, resize } from '../image/index';
@@ -177,25 +178,43 @@ async function drawGrid(
     const height = side + (cell.caption ? captionHeight : 0);
     const card = new Jimp({ width: side, height, color: CARD });
     if (cell.frame !== CARD)
-      card.composite(new Jimp({ width: side, height: side, color: cell.frame }));
-    card.composite(image, (side - w) >> 1, (side - h) >> 1);
+      paste(new Jimp({ width: side, height: side, color: cell.frame }).bitmap, card.bitmap, 0, 0);
+    paste(image.bitmap, card.bitmap, (side - w) >> 1, (side - h) >> 1);
     if (cell.caption) {
       const text = { text: cell.caption, alignmentX: 2 }; // centred
       const caption = new Jimp({ width: side, height: captionHeight, color: TRANSPARENT });
       caption.print({ font, x: 0, y: 1, maxWidth: side, maxHeight: captionHeight, text });
       card.composite(caption.invert(), 0, side); // to white: there is no white font of this size
     }
-    sheet.composite(card, x, y);
+    paste(card.bitmap, sheet.bitmap, x, y);
   };
   rows.forEach((row, r) => {
     row.forEach((cell, c) => {
       drawCell(cell, c * (side + GAP), r * (side + captionHeight + GAP));
     });
   });
-  return sheet.getBuffer('image/png');
+  const { data, width, height } = sheet.bitmap; // jimp would take 0.1 s to compress them
+  return sharp(data, { raw: { width, height, channels: 4 } })
+    .png({ adaptiveFiltering: true })
+    .toBuffer();
 }
 
-function bitmap({ pixels, heat, width, height, channels = 1 }: Cell) {
+/** Copies `source` into `target` at (x, y). jimp's `composite` would mix each pixel, which takes 20 times as long. */
+function paste(source: JimpBitmap, target: JimpBitmap, x: number, y: number): void {
+  for (let row = 0; row < source.height; row++) {
+    const from = 4 * row * source.width;
+    const pixels = source.data.subarray(from, from + 4 * source.width);
+    target.data.set(pixels, 4 * ((y + row) * target.width + x));
+  }
+}
+
+interface JimpBitmap {
+  data: Buffer;
+  width: number;
+  height: number;
+}
+
+function bitmap({ pixels, heat, width, height, channels = 1 }: Cell): JimpBitmap {
   const data = Buffer.alloc(4 * width * height, 255);
   for (let i = 0; i < width * height; i++) {
     const [red, blue] = heat ? [Math.max(0, heat[i]), Math.max(0, -heat[i])] : [0, 0];
