@@ -17,6 +17,8 @@ import traceback
 from pathlib import Path
 
 import nbformat
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert.preprocessors import ClearOutputPreprocessor, ExecutePreprocessor
 from nbconvert.preprocessors.coalescestreams import CoalesceStreamsPreprocessor
@@ -33,22 +35,36 @@ def report(event, **fields):
     print(json.dumps({"event": event, **fields}), flush=True)
 
 
+class Kernel:
+    """The kernel of a notebook. Each starts while the notebook before it runs: that takes three seconds."""
+
+    def __init__(self, notebook, output):
+        self.log_file = output / f"{notebook.stem}.log"
+        self.log = open(self.log_file, "w+")  # TensorFlow's log does not belong in the notebook
+        self.manager = AsyncKernelManager(kernel_name="tslab")
+        run_sync(self.manager.start_kernel)(cwd=str(notebook.parent), stdout=self.log, stderr=self.log)
+        self.process = self.manager.provisioner.process
+
+    def stop(self):
+        run_sync(self.manager.shutdown_kernel)(now=True)
+        self.log.close()
+        self.log_file.unlink()
+
+
 class Execute(ExecutePreprocessor):
     """nbconvert's preprocessor, which also reports the running cell and its progress bar."""
 
-    def __init__(self, notebook, kernel_log):
+    def __init__(self, notebook, kernel):
         # Without timings in the metadata, two runs write the same file.
-        super().__init__(kernel_name="tslab", timeout=None, record_timing=False)
+        super().__init__(timeout=None, record_timing=False)
         self.notebook = notebook
-        self.kernel_log = kernel_log
+        self.kernel = kernel
         self.cell = None  # the running code cell
         self.number = 0  # its number, from 1
-        self.process = None  # the kernel's
 
-    def start_new_kernel(self, **kwargs):
-        # TensorFlow's log does not belong in the notebook.
-        super().start_new_kernel(stdout=self.kernel_log, stderr=self.kernel_log, **kwargs)
-        self.process = self.km.provisioner.process
+    def create_kernel_manager(self):
+        self.km = self.kernel.manager
+        return self.km
 
     def preprocess_cell(self, cell, resources, index):
         if cell.cell_type == "code":
@@ -74,9 +90,10 @@ def failure(executor, error, log):
     text = ANSI.sub("", "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"))
     if isinstance(error, CellExecutionError):
         return cause(text) or (text or str(error)).strip().splitlines()[0]
-    if not isinstance(error, DeadKernelError) and (executor.process is None or executor.process.poll() is None):
+    process = executor.kernel.process
+    if not isinstance(error, DeadKernelError) and process.poll() is None:
         return f"Jupyter failed: {type(error).__name__}: {str(error).strip()}".splitlines()[0]
-    code = executor.process.returncode
+    code = process.returncode
     if code == -signal.SIGKILL:
         return "the kernel was ended by SIGKILL: most likely the machine ran out of memory"
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
@@ -95,7 +112,7 @@ def answers(nb):
     return [nbformat.v4.new_code_cell(code.strip()) for answer in folded for code in CODE.findall(answer)]
 
 
-def run(path, output, with_answers):
+def run(path, output, with_answers, kernel):
     """Runs one notebook. Returns whether it succeeded."""
     name = path.stem
     try:
@@ -103,6 +120,7 @@ def run(path, output, with_answers):
     except Exception as error:  # unreadable, not JSON, or not a notebook
         reason = (str(error) or type(error).__name__).splitlines()[0]
         report("failed", notebook=name, seconds=0, cell=0, message=f"not a notebook: {reason[:200]}")
+        kernel.stop()
         return False
     ClearOutputPreprocessor(remove_metadata_fields={"execution"}).preprocess(nb, {})
     own = len(nb.cells)
@@ -110,19 +128,18 @@ def run(path, output, with_answers):
         nb.cells += answers(nb)
     started = time.monotonic()
     error = None
-    log_file = output / f"{name}.log"
-    with open(log_file, "w+") as kernel_log:
-        executor = Execute(name, kernel_log)
+    with kernel.log:
+        executor = Execute(name, kernel)
         try:
             executor.preprocess(nb, {"metadata": {"path": str(path.parent)}})
         except Exception as caught:
             error = caught
             if not isinstance(error, (CellExecutionError, DeadKernelError)):
-                traceback.print_exc(file=kernel_log)
-        kernel_log.seek(0)
-        log = kernel_log.read()
+                traceback.print_exc(file=kernel.log)
+        kernel.log.seek(0)
+        log = kernel.log.read()
     if error is None or not log:
-        log_file.unlink()
+        kernel.log_file.unlink()
     seconds = round(time.monotonic() - started, 1)
     del nb.cells[own:]
     CoalesceStreamsPreprocessor().preprocess(nb, {})  # tslab sends each line as an output of its own
@@ -139,4 +156,10 @@ if __name__ == "__main__":
     arguments = sys.argv[1:]
     with_answers = arguments[0] == "--answers"
     folder, *notebooks = map(Path, arguments[with_answers:])
-    sys.exit(0 if all(run(notebook, folder, with_answers) for notebook in notebooks) else 1)
+    following = Kernel(notebooks[0], folder)
+    for notebook, after in zip(notebooks, [*notebooks[1:], None]):
+        kernel, following = following, after and Kernel(after, folder)
+        if not run(notebook, folder, with_answers, kernel):
+            if following:
+                following.stop()
+            sys.exit(1)

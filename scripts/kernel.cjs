@@ -19,6 +19,7 @@ const told = new Map();
 require.cache[compiler].exports = fasterCompiler();
 changeConverter();
 require('./typescript.cjs');
+endWithParent();
 require('tslab/dist/main.js').startKernel({ configPath: process.argv[2], enableFindLocal: false });
 
 /**
@@ -78,6 +79,20 @@ function changeConverter() {
       },
     };
   };
+}
+
+/** Ends the kernel when Jupyter is gone, however it ended. */
+function endWithParent() {
+  const parent = Number(process.env.JPY_PARENT_PID);
+  if (!parent) return;
+  const watch = () => {
+    try {
+      process.kill(parent, 0);
+    } catch {
+      process.exit();
+    }
+  };
+  setInterval(watch, 2000).unref();
 }
 
 /** Does what the first cell would wait for, while the reader reads: compiles the core and loads TensorFlow. */
