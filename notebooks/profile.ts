@@ -16,8 +16,8 @@ export interface Profile {
 }
 
 const PROFILES: Record<Profile['name'], Profile> = {
-  // A few minutes on two cores. Small batches give many steps from few images. With PyTorch's initial weights, the
-  // network would learn nothing in the first of these steps, and at the article's learning rate in the first fifty.
+  // A few minutes on two cores. Small batches give many steps from few images. With the article's learning rate
+  // and PyTorch's initial weights, the first fifty steps would learn nothing.
   quick: {
     name: 'quick',
     trainImages: 7_200,
@@ -26,7 +26,7 @@ const PROFILES: Record<Profile['name'], Profile> = {
     batchSize: 32,
     learningRate: 5e-4,
     schedule: 'cosine',
-    initialisation: 'he',
+    initialisation: 'glorot',
   },
   // The article's five epochs with batches of 128.
   full: {
