@@ -10,6 +10,7 @@ import { measureDraw } from './draw';
 import { measureGrowth } from './growth';
 import { compareOps, profileStep } from './ops';
 import { saveReport } from './report';
+import { measureStart } from './start';
 
 interface Arguments extends CompareOptions {
   json?: boolean;
@@ -17,6 +18,7 @@ interface Arguments extends CompareOptions {
   growth?: boolean;
   ops?: boolean;
   draw?: boolean;
+  start?: boolean;
   out?: string;
   save?: boolean;
 }
@@ -38,6 +40,7 @@ const program = command(
   .option('--ops', "only compare TensorFlow's own ops with oneDNN's")
   .option('--growth', 'only measure steps at several batch and input sizes: a table and a figure')
   .option('--draw', 'only time the draw page in Chromium')
+  .option('--start', 'only time the start of a notebook and of a command')
   .option('--out <file>', 'also write the JSON to a file')
   .option('--save', 'also write the result to docs/results')
   .option('--json', 'print only JSON')
@@ -55,7 +58,9 @@ async function bench(args: Arguments): Promise<void> {
         ? measureGrowth
         : args.draw
           ? measureDraw
-          : compare;
+          : args.start
+            ? measureStart
+            : compare;
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const report = await measure(args, fastestPrecision(), say);
   const { json, text } = report;
