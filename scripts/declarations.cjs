@@ -37,7 +37,7 @@ function openDeclarations(root) {
     saved,
     /** `source`: TypeScript's SourceFile, without errors. */
     add(source, text) {
-      if (!source.fileName.startsWith(folder)) return;
+      if (!source.fileName.startsWith(folder + path.sep)) return;
       // Edited since the kernel started: the declarations of files that import it may depend on the new text.
       isMixed ||= source.text !== sources.get(source.fileName);
       added.set(declarationFile(source.fileName), text);

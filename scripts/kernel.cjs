@@ -64,7 +64,11 @@ function changeConverter() {
   converter.createConverter = (options) => {
     const { convert, ...rest } = createConverter(options);
     let failed = false;
-    const idle = setTimeout(() => prepare(convert), 1000);
+    const prepare = () => {
+      failed = !compilesCore(convert);
+      loadTensorFlow();
+    };
+    const idle = setTimeout(prepare, 1000); // while the reader reads, what the first cell would wait for
     return {
       ...rest,
       convert(declarations, cell) {
@@ -95,10 +99,13 @@ function endWithParent() {
   setInterval(watch, 2000).unref();
 }
 
-/** Does what the first cell would wait for, while the reader reads: compiles the core and loads TensorFlow. */
-function prepare(convert) {
+function compilesCore(convert) {
+  const { diagnostics } = convert('', "import './src/train/index'; import './src/viz/index';");
+  return diagnostics.length === 0;
+}
+
+function loadTensorFlow() {
   try {
-    convert('', "import './src/train/index'; import './src/viz/index';");
     require('../src/tf/index.ts');
   } catch {} // The first cell will tell.
 }
