@@ -6,4 +6,5 @@ module.exports = {
   // tsc checks all types once. Here they are only stripped.
   transform: { '\\.ts$': ['ts-jest', { transpilation: true }] },
   testTimeout: 60_000,
+  sandboxInjectedGlobals: ['Math'], // or each use of Math in a loop takes thirty times as long
 };

@@ -53,12 +53,13 @@ export function isDarkOnLight(picture: Plane): boolean {
 
 function roughness(paper: Plane, picture: Plane): number {
   const { values, width, height } = paper;
+  const bend = (i: number, step: number) =>
+    Math.abs(values[i - step] - 2 * values[i] + values[i + step]);
   let bends = 0;
   for (let i = 0; i < values.length; i++) {
     const [x, y] = [i % width, Math.floor(i / width)];
-    const bend = (step: number) => Math.abs(values[i - step] - 2 * values[i] + values[i + step]);
-    if (x > 0 && x < width - 1) bends += bend(1);
-    if (y > 0 && y < height - 1) bends += bend(width);
+    if (x > 0 && x < width - 1) bends += bend(i, 1);
+    if (y > 0 && y < height - 1) bends += bend(i, width);
   }
   const edge = border(picture);
   const mismatch = mean(border(paper).map((value, i) => Math.abs(value - edge[i])));
