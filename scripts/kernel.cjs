@@ -18,6 +18,7 @@ const imported = new Map(kept.sources);
 const told = new Map();
 require.cache[compiler].exports = fasterCompiler();
 changeConverter();
+sayInputErrorsInOneLine();
 require('./typescript.cjs');
 endWithParent();
 require('tslab/dist/main.js').startKernel({ configPath: process.argv[2], enableFindLocal: false });
@@ -83,6 +84,13 @@ function changeConverter() {
       },
     };
   };
+}
+
+/** A mistake in what the reader wrote needs no stack trace. tslab prints all errors with console.error. */
+function sayInputErrorsInOneLine() {
+  const { error: print } = console;
+  const short = (item) => (item?.name === 'InputError' ? `${item.name}: ${item.message}` : item);
+  console.error = (...items) => print(...items.map(short));
 }
 
 /** Ends the kernel when Jupyter is gone, however it ended. */

@@ -133,8 +133,9 @@ function copyNotebook(name: string, to: string): void {
 async function openWindow(context: BrowserContext, lab: Lab, workspace: string): Promise<Page> {
   const page = await context.newPage();
   await page.goto(`${lab.url}/lab/workspaces/${workspace}?token=${lab.token}`);
-  await page.waitForFunction('window.jupyterapp', undefined, { timeout: 60_000 });
-  await page.evaluate('jupyterapp.restored');
+  // In one call, because JupyterLab may load its page again meanwhile.
+  const restored = 'window.jupyterapp && jupyterapp.restored.then(() => true)';
+  await page.waitForFunction(restored, undefined, { timeout: 60_000 });
   return page;
 }
 
