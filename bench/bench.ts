@@ -12,13 +12,17 @@ import { compareOps, profileStep } from './ops';
 import { saveReport } from './report';
 import { measureStart } from './start';
 
-interface Arguments extends CompareOptions {
+/** What is measured instead of the comparison, by option. */
+const OTHERS = {
+  profile: profileStep,
+  ops: compareOps,
+  growth: measureGrowth,
+  draw: measureDraw,
+  start: measureStart,
+};
+
+interface Arguments extends CompareOptions, Partial<Record<keyof typeof OTHERS, boolean>> {
   json?: boolean;
-  profile?: boolean;
-  growth?: boolean;
-  ops?: boolean;
-  draw?: boolean;
-  start?: boolean;
   out?: string;
   save?: boolean;
 }
@@ -50,17 +54,8 @@ async function bench(args: Arguments): Promise<void> {
   if ((args.profile || args.ops) && device().kind === 'GPU') {
     throw new InputError('--profile and --ops time the ops of a CPU: set CUDA_VISIBLE_DEVICES=-1');
   }
-  const measure = args.profile
-    ? profileStep
-    : args.ops
-      ? compareOps
-      : args.growth
-        ? measureGrowth
-        : args.draw
-          ? measureDraw
-          : args.start
-            ? measureStart
-            : compare;
+  const other = (Object.keys(OTHERS) as (keyof typeof OTHERS)[]).find((name) => args[name]);
+  const measure = other ? OTHERS[other] : compare;
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const report = await measure(args, fastestPrecision(), say);
   const { json, text } = report;

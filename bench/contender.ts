@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import readline from 'node:readline';
 import { device, type Precision } from '../src/tf/index';
+import { root, typescript } from '../test/support/command';
 
 export interface Sizes {
   batchSize: number;
@@ -20,8 +21,6 @@ export interface Answer {
   peakRssMiB: number;
   value?: unknown;
 }
-
-export const root = path.resolve(__dirname, '..');
 
 export class Contender {
   private readonly lines: AsyncIterator<string>;
@@ -97,8 +96,7 @@ function startNode(
   env: NodeJS.ProcessEnv,
 ): Promise<Contender> {
   const script = path.join(__dirname, 'workers', file);
-  const loader = path.join(root, 'scripts', 'typescript.cjs');
-  const args = ['--require', loader, script, precision, String(batchSize), String(inputSize)];
+  const args = [...typescript, script, precision, String(batchSize), String(inputSize)];
   return new Contender(name, spawn(process.execPath, args, { cwd: root, env })).ready();
 }
 

@@ -7,6 +7,7 @@ import { alexnet } from '../src/model/index';
 import { saveModel } from '../src/storage/index';
 import { launchChromium, openPage } from '../test/support/chromium';
 import type { Sizes } from './contender';
+import { median } from './measure';
 import { machine, markdownTable, type Report } from './report';
 
 /** An answer of the page's worker: when it came, and how long it took. In milliseconds. */
@@ -77,8 +78,8 @@ export async function measureDraw(sizes: Sizes): Promise<Report> {
       machine: machine(sizes),
       ready,
       perSecond: drawing.length / SECONDS,
-      drawing: median(drawing),
-      resting: median(resting),
+      drawing: median(drawing.map(({ took }) => took)),
+      resting: median(resting.map(({ took }) => took)),
     };
     const rows = [
       ['from opening to ready', `${ready.toFixed(1)} s`],
@@ -92,9 +93,4 @@ export async function measureDraw(sizes: Sizes): Promise<Report> {
     await browser.close();
     fs.rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function median(answers: Answer[]): number {
-  const times = answers.map(({ took }) => took).sort((a, b) => a - b);
-  return times[times.length >> 1] ?? Number.NaN;
 }

@@ -1,6 +1,10 @@
 import type { ProgressListener } from '../src/progress';
 import type { Answer, Contender, Task } from './contender';
 
+/** The middle value; of an even number, the higher of the two. */
+export const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+
 export interface Measured {
   name: string;
   medianSeconds: number;

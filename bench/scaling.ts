@@ -12,6 +12,7 @@ import { alexnet, NETWORKS, type NetworkName, trainableVariables } from '../src/
 import { fastestPrecision, tf } from '../src/tf/index';
 import { newTraining, trainStep, type Workers } from '../src/train/index';
 import { freePorts, type GradientPrecision, joinGroup } from '../src/workers/index';
+import { median } from './measure';
 import { machine, markdownTable } from './report';
 
 interface Arguments {
@@ -194,7 +195,5 @@ async function work({ network, batchSize, steps, worker }: Arguments): Promise<v
   await group?.leave();
   process.exit(0);
 }
-
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 run(program);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Precision } from '../src/tf/index';
 import { cli, python, root } from '../test/support/command';
 import type { CompareOptions } from './compare';
+import { median } from './measure';
 import { machine, markdownTable, type Report } from './report';
 
 const KEPT = path.join(root, 'build', 'declarations.json');
@@ -53,8 +54,4 @@ async function predict(): Promise<number> {
   const { code, stderr } = await cli('predict', '--model', 'notebooks/small', photo);
   if (code !== 0) throw new Error(stderr);
   return (performance.now() - started) / 1000;
-}
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1];
 }

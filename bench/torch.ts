@@ -4,7 +4,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { InputError, messageOf } from '../src/errors';
 import type { Precision } from '../src/tf/index';
-import { root, type Sizes, startTorch } from './contender';
+import { root } from '../test/support/command';
+import { type Sizes, startTorch } from './contender';
 import { measure } from './measure';
 
 /** The fastest kind of PyTorch worker in each precision that works here. */

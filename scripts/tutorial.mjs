@@ -86,7 +86,7 @@ function notebooksNamed(names, folder) {
  */
 async function lockFolders(output, notebooks) {
   const usesRuns = notebooks.some((file) => /\bruns\//.test(read(file)));
-  const { lockFolder, makeFolder } = await typescript('../src/files.ts');
+  const { lockFolder, makeFolder } = typescript('../src/files.ts');
   const places = [[output, 'Choose another folder with --output']];
   if (usesRuns) places.push([path.join(root, 'runs'), 'Use a copy of the project of your own']);
   for (const [folder, advice] of places) {
@@ -99,11 +99,11 @@ async function lockFolders(output, notebooks) {
   }
 }
 
-/** Loads a TypeScript file of the project. */
-async function typescript(file) {
-  const { register } = await import('tsx/cjs/api'); // only the set-up installs it
-  register();
-  return createRequire(import.meta.url)(file);
+/** Loads a TypeScript file of the project, once the set-up has installed tsx. */
+function typescript(file) {
+  const require = createRequire(import.meta.url);
+  require('./typescript.cjs');
+  return require(file);
 }
 
 async function tutorial(output, notebooks, { profile, save, answers }) {
@@ -187,7 +187,7 @@ function causeIn(errors) {
  * per cell and a line of progress every ten seconds.
  */
 async function display() {
-  const { fitted } = await typescript('../src/viz/progress.ts');
+  const { fitted } = typescript('../src/viz/progress.ts');
   const isTTY = isTerminal(process.stdout);
   let where = '';
   let last = 0;
@@ -232,7 +232,7 @@ function trainingResults(succeeded) {
 /** Writes the page to draw a digit on. */
 async function writeDrawPage(output) {
   // Not src/draw/index.ts, which loads TensorFlow: that takes seconds, and this page needs no model.
-  const { writePage } = await typescript('../src/draw/build.ts');
+  const { writePage } = typescript('../src/draw/build.ts');
   await writePage(output);
 }
 

@@ -3,7 +3,7 @@
  * With a GPU, `npm test` runs everything else on it too, parity with PyTorch included.
  */
 import { backend } from '../src/tf/index';
-import { command } from './support/command';
+import { command, typescript } from './support/command';
 import type { DeviceNumbers } from './support/device-worker';
 
 const { isUsingGpuDevice } = backend();
@@ -11,11 +11,7 @@ if (!isUsingGpuDevice) console.warn('No GPU: its ops are tested on the CPU, the 
 const gpuTest = isUsingGpuDevice ? test : test.skip;
 
 async function numbersWith(env: NodeJS.ProcessEnv): Promise<DeviceNumbers> {
-  const loader = './scripts/typescript.cjs';
-  const { stdout, stderr } = await command(
-    ['--require', loader, 'test/support/device-worker.ts'],
-    env,
-  );
+  const { stdout, stderr } = await command([...typescript, 'test/support/device-worker.ts'], env);
   if (!stdout) throw new Error(stderr);
   return JSON.parse(stdout);
 }

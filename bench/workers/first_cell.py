@@ -4,6 +4,7 @@ Usage: first_cell.py NOTEBOOK SECONDS
 """
 
 import os
+import subprocess
 import sys
 import time
 
@@ -13,7 +14,7 @@ from jupyter_client.manager import start_new_kernel
 notebook, seconds = sys.argv[1:]
 cells = nbformat.read(notebook, as_version=4).cells
 first = next(cell.source for cell in cells if cell.cell_type == "code")
-manager, client = start_new_kernel(kernel_name="tslab", cwd=os.path.dirname(notebook), stderr=-3)
+manager, client = start_new_kernel(kernel_name="tslab", cwd=os.path.dirname(notebook), stderr=subprocess.DEVNULL)
 try:
     time.sleep(float(seconds))
     started = time.monotonic()

@@ -19,7 +19,7 @@ import { proxyFor } from '../../src/download/proxy';
 import { InputError } from '../../src/errors';
 import { hashOf } from '../../src/files';
 import type { Progress } from '../../src/progress';
-import { root } from '../support/command';
+import { root, typescript } from '../support/command';
 import { folderOf, idxImages, idxLabels, temporaryFolder } from '../support/idx';
 import { requireLoopback } from '../support/loopback';
 
@@ -461,8 +461,7 @@ function otherProcess(to: string, server: Mirror): { ended: Promise<string>; kil
     downloadDataset(${JSON.stringify(source)}, ${JSON.stringify({ to, mirrors: [server.url], ...quick })}).then(
       ({ files }) => console.log(files.map((file) => file.status).join()),
       (error) => console.log(error.message));`;
-  const loader = path.join(root, 'scripts', 'typescript.cjs');
-  const child = spawn(process.execPath, ['--require', loader, '--eval', script]);
+  const child = spawn(process.execPath, [...typescript, '--eval', script]);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
   return {

@@ -3,6 +3,9 @@ import path from 'node:path';
 
 export const root = path.resolve(__dirname, '../..');
 
+/** Lets Node run TypeScript. */
+export const typescript = ['--require', path.join(root, 'scripts', 'typescript.cjs')];
+
 export interface Result {
   code: number | null;
   stdout: string;

@@ -1,5 +1,5 @@
 import { freePorts } from '../../src/workers/index';
-import { command } from '../support/command';
+import { command, typescript } from '../support/command';
 import { maxDifference } from '../support/tensors';
 import type { Outcome } from '../support/worker';
 
@@ -7,10 +7,9 @@ import type { Outcome } from '../support/worker';
 async function outcomesOf(count: number): Promise<Record<string, Outcome>[]> {
   const ports = count > 1 ? await freePorts(count) : [];
   const addresses = ports.map((port) => `127.0.0.1:${port}`).join(',');
-  const loader = './scripts/typescript.cjs';
   const results = await Promise.all(
     Array.from({ length: count }, (_, i) =>
-      command(['--require', loader, 'test/support/worker.ts', String(i), addresses], {
+      command([...typescript, 'test/support/worker.ts', String(i), addresses], {
         TF_NUM_INTRAOP_THREADS: '1',
       }),
     ),

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { cli, expectOneLineError, root } from '../../support/command';
+import { cli, expectOneLineError, root, typescript } from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
 
 const temporary = temporaryFolder();
@@ -13,9 +13,8 @@ const hashIn = (text: string) => text.match(/^weights sha256: ([0-9a-f]{64})$/m)
 
 /** Runs the training command without the launcher, so that signals reach it directly. */
 function start(...args: string[]): { child: ChildProcess; ended: Promise<number | null> } {
-  const loader = path.join(root, 'scripts', 'typescript.cjs');
   const files = ['main.ts', 'train.ts'].map((name) => path.join(root, 'src', 'cli', name));
-  const child = spawn(process.execPath, ['--require', loader, ...files, ...args], { cwd: root });
+  const child = spawn(process.execPath, [...typescript, ...files, ...args], { cwd: root });
   child.stdout.resume();
   child.stderr.resume();
   return { child, ended: new Promise((resolve) => child.on('close', resolve)) };

@@ -4,7 +4,14 @@ import path from 'node:path';
 import { workerPid } from '../../../bench/torture/training';
 import { isAlive } from '../../../src/files';
 import { freePorts } from '../../../src/workers/index';
-import { cli, expectOneLineError, inParallel, type Result, root } from '../../support/command';
+import {
+  cli,
+  expectOneLineError,
+  inParallel,
+  type Result,
+  root,
+  typescript,
+} from '../../support/command';
 import { temporaryFolder } from '../../support/idx';
 import { maxDifference } from '../../support/tensors';
 
@@ -32,9 +39,8 @@ function start(...args: string[]): Running {
 }
 
 function startWith(env: NodeJS.ProcessEnv, args: string[]): Running {
-  const loader = path.join(root, 'scripts', 'typescript.cjs');
   const files = ['main.ts', 'train.ts'].map((name) => path.join(root, 'src', 'cli', name));
-  const child = spawn(process.execPath, ['--require', loader, ...files, ...args], {
+  const child = spawn(process.execPath, [...typescript, ...files, ...args], {
     cwd: root,
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', ...env },
   });
