@@ -1,6 +1,6 @@
 import { backend, DType } from '../../src/tf/index';
 
-/** An op and the shape of its output. */
+/** An op and the shape of its output, if it has one. */
 export interface ProfileRow {
   op: string;
   milliseconds: number;
@@ -11,21 +11,24 @@ export interface ProfileRow {
 export function profile(body: () => void): ProfileRow[] {
   const { binding } = backend();
   const rows = new Map<string, ProfileRow>();
-  const timed = (name: string, call: () => ReturnType<typeof binding.executeOp>) => {
-    const started = performance.now();
-    const results = call();
+  const addRow = (op: string, started: number) => {
     const elapsed = performance.now() - started;
-    const [first] = results;
-    const shape = first ? ` ${first.shape.join('×')}` : '';
-    const op = `${name}${shape}${first?.dtype === DType.bfloat16 ? ' bfloat16' : ''}`;
     const row = rows.get(op) ?? { op, milliseconds: 0, calls: 0 };
     rows.set(op, { op, milliseconds: row.milliseconds + elapsed, calls: row.calls + 1 });
+  };
+  const executeOp: typeof binding.executeOp = (name, ...args) => {
+    const started = performance.now();
+    const results = binding.executeOp(name, ...args);
+    const [first] = results;
+    const shape = first ? ` ${first.shape.join('×')}` : '';
+    addRow(`${name}${shape}${first?.dtype === DType.bfloat16 ? ' bfloat16' : ''}`, started);
     return results;
   };
-  const executeOp: typeof binding.executeOp = (name, ...args) =>
-    timed(name, () => binding.executeOp(name, ...args));
-  const adamWStep: typeof binding.adamWStep = (...args) =>
-    timed('AdamW', () => binding.adamWStep(...args));
+  const adamWStep: typeof binding.adamWStep = (...args) => {
+    const started = performance.now();
+    binding.adamWStep(...args);
+    addRow('AdamW', started);
+  };
   Object.assign(backend(), {
     binding: Object.create(binding, {
       executeOp: { value: executeOp },

@@ -22,13 +22,12 @@ struct Numbers {
 };
 
 struct Arrays {
-  const float *weights;
-  float *first;   // changed in place
-  float *second;  // changed in place
+  float *weights;
+  float *first;
+  float *second;
   const void *gradient;
   bool gradient_is_bfloat16;
-  float *updated;
-  uint16_t *updated_bfloat16;  // or nullptr
+  uint16_t *copy;  // of the weights, in bfloat16, or nullptr
 };
 
 // The compiler makes a version for each set of instructions, and the machine chooses when it loads. None has fused
@@ -52,20 +51,19 @@ Range(const Arrays &arrays, const Numbers &numbers, size_t begin, size_t end) {
     } else {
       std::memcpy(values, static_cast<const float *>(arrays.gradient) + start, count * sizeof(float));
     }
-    const float *__restrict w = arrays.weights + start;
+    float *__restrict w = arrays.weights + start;
     float *__restrict m = arrays.first + start;
     float *__restrict v = arrays.second + start;
-    float *__restrict out = arrays.updated + start;
     for (size_t i = 0; i < count; ++i) {
       const float g = values[i];
       m[i] += (g - m[i]) * keep1;
       v[i] += (g * g - v[i]) * keep2;
-      out[i] = w[i] * n.decay - (m[i] * n.rate) / (std::sqrt(v[i]) + n.epsilon);
+      w[i] = w[i] * n.decay - (m[i] * n.rate) / (std::sqrt(v[i]) + n.epsilon);
     }
-    if (arrays.updated_bfloat16 == nullptr) continue;
+    if (arrays.copy == nullptr) continue;
     // To the nearest, ties to even; NaN stays NaN.
-    uint16_t *__restrict low = arrays.updated_bfloat16 + start;
-    std::memcpy(bits, out, count * sizeof(float));
+    uint16_t *__restrict low = arrays.copy + start;
+    std::memcpy(bits, w, count * sizeof(float));
     for (size_t i = 0; i < count; ++i) {
       const uint32_t rounded = (bits[i] + 0x7fff + ((bits[i] >> 16) & 1)) >> 16;
       low[i] = (bits[i] & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : static_cast<uint16_t>(rounded);

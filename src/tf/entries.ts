@@ -65,12 +65,8 @@ export function tensorOf(id: Handle, shape: number[], dtype: number): tf.Tensor 
   return backend().createOutputTensor({ id, shape, dtype });
 }
 
-/** Gives `variable` the float32 value of `handle`, and perhaps a copy in low precision. Takes over both handles. */
-export function assignHandle(
-  variable: tf.Variable,
-  handle: Handle,
-  copy?: Required<Pick<DataEntry, 'low' | 'lowType'>>,
-): void {
+/** Gives `variable` the float32 value of `handle`, and takes the handle over. */
+export function assignHandle(variable: tf.Variable, handle: Handle): void {
   const entry = entryOf(variable);
   if (entry.refCount > 1) {
     // Clones share this data and keep it; the variable gets data of its own.
@@ -82,7 +78,6 @@ export function assignHandle(
     dropLow(entry);
     Object.assign(entry, { values: null, bornLow: false, id: handle });
   }
-  Object.assign(entryOf(variable), copy);
 }
 
 /** The type of an op that keeps the type of its input `x`. */

@@ -82,24 +82,26 @@ function zerosLike(variable: tf.Variable): ResourceVariable {
   return moment;
 }
 
-/** Takes a bfloat16 gradient as it is, and replaces the bfloat16 copy of the weights if there is one. */
+/** Takes a bfloat16 gradient as it is, and updates the bfloat16 copy of the weights if there is one. */
 function stepOnCpu(variable: tf.Variable, gradient: tf.Tensor, slots: Slots, n: AdamStep): void {
+  if (entryOf(variable).refCount > 1) {
+    assignHandle(variable, runOp('Identity', [FLOAT], [handleOf(variable)])[0]); // clones keep the old weights
+  }
   const { bornLow, lowType } = entryOf(gradient);
   const isBfloat16 = bornLow && lowType === DType.bfloat16;
-  const { low } = entryOf(variable);
   const moments = slots.map((moment) => moment.read()); // share the variable's memory, which the op changes
-  const [weights, copy] = backend().binding.adamWStep(
-    [
-      handleOf(variable),
-      ...moments,
-      handleAs(gradient, isBfloat16 ? DType.bfloat16 : DType.float32),
-    ],
+  const handles = [
+    handleOf(variable),
+    ...moments,
+    handleAs(gradient, isBfloat16 ? DType.bfloat16 : DType.float32),
+  ];
+  if (entryOf(variable).low !== undefined) handles.push(handleAs(variable, DType.bfloat16));
+  backend().binding.adamWStep(
+    handles,
     [n.decay, n.rate, n.beta1, n.beta2, n.epsilon],
-    low !== undefined && entryOf(variable).lowType === DType.bfloat16,
     Number(process.env.TF_NUM_INTRAOP_THREADS) || os.availableParallelism(),
   );
   free(...moments);
-  assignHandle(variable, weights.id, copy && { low: copy.id, lowType: DType.bfloat16 });
 }
 
 function stepOnGpu(variable: tf.Variable, gradient: tf.Tensor, slots: Slots, n: AdamStep): void {

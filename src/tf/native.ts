@@ -72,15 +72,15 @@ export interface Backend {
     tensorDataSync(handle: Handle): Float32Array;
     // From here on: what our patch adds to the binding (scripts/tfjs-node-gpu.patch).
     /**
-     * One step of AdamW for one variable, on the CPU: `numbers` are decay, rate, β₁, β₂ and ε. Changes the two moments
-     * in place. Returns the updated weights and, if asked, a bfloat16 copy.
+     * One step of AdamW for one variable, on the CPU: `numbers` are decay, rate, β₁, β₂ and ε. Changes the weights, the
+     * two moments and the weights' bfloat16 copy, if there is one, in place. Handles that share memory with the weights
+     * or the copy keep their values.
      */
     adamWStep(
-      [weights, first, second, gradient]: Handle[],
+      [weights, first, second, gradient, copy]: Handle[],
       numbers: number[],
-      withBfloat16: boolean,
       threads: number,
-    ): TensorMetadata[];
+    ): void;
     /** Sets TensorFlow's `ConfigProto`. Throws if there are tensors. */
     configure(config: Uint8Array): void;
     /** Joins the cluster of a `ServerDef`, and waits for its other processes. If it throws, this one can only end. */

@@ -14,6 +14,9 @@ const LARGEST_ERROR = 0.01;
 /** Convolutions are tried on this many images, whatever the batch size. */
 const IMAGES = 4;
 
+/** Large matrices are tried with this many rows and columns, and those that do not fill a block of 64. */
+const ROWS = 512;
+
 /**
  * Whether the result of an op in low precision is close to that in float32. False if the op fails.
  *
@@ -30,8 +33,9 @@ export function isTrusted(
 ): boolean {
   const samples = inputs.map((input, i) => {
     const numbers = input.dtype === 'float32' ? input.shape : [...input.dataSync()];
-    // A convolution's second input, the filter or its sizes, is the one without a batch axis.
-    return name.startsWith('Conv2D') && i !== 1 ? [IMAGES, ...numbers.slice(1)] : numbers;
+    if (!name.startsWith('Conv2D')) return numbers.map((n) => (n < ROWS ? n : ROWS + (n % 64)));
+    // The second input, the filter or its sizes, is the one without a batch axis.
+    return i === 1 ? numbers : [IMAGES, ...numbers.slice(1)];
   });
   const { errors } = backend().tuning;
   const key = JSON.stringify([name, dtype, attributes, samples]);

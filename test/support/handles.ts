@@ -12,13 +12,6 @@ export function countHandles(body: () => void): number {
         return results;
       },
     },
-    adamWStep: {
-      value: (...args: Parameters<typeof binding.adamWStep>) => {
-        const results = binding.adamWStep(...args);
-        held += results.length;
-        return results;
-      },
-    },
     createTensor: {
       value: (...args: Parameters<typeof binding.createTensor>) => {
         held++;

@@ -48,7 +48,7 @@ test('an op in the background returns at once; what uses its result waits, and s
   free(x, wide, doubled.id, sum, wrong.id);
 });
 
-test('a step of AdamW takes a bfloat16 gradient as it is, and returns a rounded copy of the weights', () => {
+test('a step of AdamW takes a bfloat16 gradient as it is, and rounds the weights into their copy', () => {
   const values = (f: (i: number) => number) => {
     const array = Float32Array.from({ length: 300_001 }, (_, i) => f(i)); // more than a thread's share
     return binding.createTensor([array.length], DType.float32, array);
@@ -59,13 +59,13 @@ test('a step of AdamW takes a bfloat16 gradient as it is, and returns a rounded 
   const numbers = [0.99, 0.01, 0.9, 0.999, 1e-8];
   const step = (g: number, threads: number) => {
     const [w, m, v] = [values((i) => Math.cos(i)), values(() => 0), values(() => 0)];
-    const results = binding.adamWStep([w, m, v, g], numbers, true, threads).map(({ id }) => id);
-    const [weights, copy] = results;
-    const cast = castHandle(weights, DType.float32, DType.bfloat16);
+    const copy = castHandle(w, DType.float32, DType.bfloat16);
+    binding.adamWStep([w, m, v, g, copy], numbers, threads);
+    const cast = castHandle(w, DType.float32, DType.bfloat16);
     const bits = [copy, cast].map((handle) => castHandle(handle, DType.bfloat16, DType.float32));
     expect(valuesOf(bits[0])).toEqual(valuesOf(bits[1]));
-    const found = [weights, m, v].map(valuesOf);
-    free(w, m, v, cast, ...results, ...bits);
+    const found = [w, m, v].map(valuesOf);
+    free(w, m, v, copy, cast, ...bits);
     return found;
   };
   const found = step(low, 2);
@@ -75,6 +75,26 @@ test('a step of AdamW takes a bfloat16 gradient as it is, and returns a rounded 
   expect(found[1][1]).toBeCloseTo(0.083984375, 6);
   expect(found[2][1]).toBeCloseTo(0.001 * 0.83984375 ** 2, 7);
   free(gradient, low, rounded);
+});
+
+test('a step of AdamW changes neither the array nor the tensors that share memory with the weights', () => {
+  const array = Float32Array.of(1, 2);
+  const make = (...values: number[]) =>
+    binding.createTensor([2], DType.float32, Float32Array.from(values));
+  const given = binding.createTensor([2], DType.float32, array);
+  const [m, v, g] = [make(0, 0), make(0, 0), make(1, -1)];
+  const float = [attribute.type('T', DType.float32)];
+  const step = (weights: number) => binding.adamWStep([weights, m, v, g], [1, 0.1, 0, 0, 0], 1);
+  step(given);
+  expect(array).toEqual(Float32Array.of(1, 2));
+  const [shared] = runOp('Identity', float, [given]);
+  const before = valuesOf(given);
+  step(given);
+  expect(valuesOf(shared)).toEqual(before);
+  // With β₁ = β₂ = 0 each step moves a weight by the rate.
+  expect(valuesOf(given)).toEqual([expect.closeTo(0.8), expect.closeTo(2.2)]);
+  expect(() => binding.adamWStep([given, m, v, g, g], [1, 0.1, 0, 0, 0], 1)).toThrow('do not fit');
+  free(given, shared, m, v, g);
 });
 
 test('configure needs a process without tensors', () => {
