@@ -1,6 +1,6 @@
 // The Jupyter kernel: tslab, running in the project's root so that cells can import ./src/… .
 // (tslab resolves imports from its working directory, and Jupyter sets that to the notebook's folder.)
-// tslab 1.0.22 is changed: it starts faster, it tells when imported code has changed, and two faults are avoided.
+// tslab 1.0.22 is changed: it starts faster, it tells when imported code has changed, and three faults are avoided.
 const path = require('node:path');
 const { declarationFile, openDeclarations } = require('./declarations.cjs');
 
@@ -80,7 +80,11 @@ function changeConverter() {
         const converted = convert(declarations, spelledOut(cell));
         failed = converted.diagnostics.length > 0;
         if (!failed) kept.save();
-        return converted;
+        // tslab overlooks that such a loop awaits.
+        return {
+          ...converted,
+          hasToplevelAwait: converted.hasToplevelAwait || /\bfor await\b/.test(cell),
+        };
       },
     };
   };

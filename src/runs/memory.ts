@@ -3,12 +3,13 @@ import { availableMemory } from '../memory';
 import { device, type tf } from '../tf/index';
 
 /** Node, tfjs and TensorFlow. */
-const BASE_BYTES = 500 * 2 ** 20;
-/** The weights and two moments. During a step also one gradient and one copy, at most of the largest weight. */
+const BASE_BYTES = 600 * 2 ** 20;
+/** The weights and two moments. */
 const PER_WEIGHT = 3;
-const PER_LARGEST_WEIGHT = 2;
-/** Activations, their gradients, oneDNN's scratch memory and fragmentation. Measured. */
-const PER_ACTIVATION = 3.5;
+/** Gradients, copies in low precision, and what TensorFlow's allocator cannot use in between. Measured. */
+const PER_LARGEST_WEIGHT = 3;
+/** Activations, their gradients and oneDNN's scratch memory. Measured. */
+const PER_ACTIVATION = 1.7;
 
 /** Estimates the peak memory of a training step, in bytes. */
 export function trainingMemory(model: tf.LayersModel, batchSize: number): number {

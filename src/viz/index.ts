@@ -42,4 +42,5 @@ export {
   showImage,
   showProgress,
   showTable,
+  tqdm,
 } from './show';

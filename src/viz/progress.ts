@@ -8,7 +8,7 @@ export function progressLine({ label, done, total, unit, seconds, details }: Pro
   const rate = done / seconds;
   const remaining = (total - done) / rate;
   const speed = rate >= 1 ? `${rate.toFixed(2)} ${unit}/s` : `${(1 / rate).toFixed(2)} s/${unit}`;
-  const tail = [speed, details].filter(Boolean).join(', ');
+  const tail = [done > 0 ? speed : `? ${unit}/s`, details].filter(Boolean).join(', ');
   return `${label}: ${percent}%|${bar(done / total)}| ${done}/${total} [${clock(seconds)}<${clock(remaining)}, ${tail}]`;
 }
 

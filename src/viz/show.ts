@@ -5,7 +5,7 @@
  * once, and each viewer picks the best one it supports.
  */
 import { randomUUID } from 'node:crypto';
-import type { Progress, ProgressListener } from '../progress';
+import { type Progress, type ProgressListener, turnEventLoop } from '../progress';
 import type { EpochRecord } from '../train/index';
 import { barsDrawing, type Drawing } from './drawings';
 import type { Figure } from './figure';
@@ -128,6 +128,26 @@ export function showProgress(): ProgressListener {
     send({ 'text/plain': progressLine(progress) }, {}, id, !isNew);
     label = finished ? undefined : progress.label;
   };
+}
+
+/** tqdm for a notebook: `for await (const batch of tqdm(batches, 'Epoch 1'))` shows how far the loop has come. */
+export async function* tqdm<T>(
+  items: readonly T[],
+  label: string,
+  unit = 'batch',
+): AsyncGenerator<T> {
+  const listener = showProgress();
+  const started = performance.now();
+  const show = (done: number) => {
+    const seconds = (performance.now() - started) / 1000;
+    listener({ label, done, total: items.length, unit, seconds });
+    return turnEventLoop();
+  };
+  for (const [i, item] of items.entries()) {
+    if (i === 0) await show(0);
+    yield item;
+    await show(i + 1);
+  }
 }
 
 /** Adds an output to the cell, given by MIME type. With `update`, replaces the output that has the same `id`. */

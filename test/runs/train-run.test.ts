@@ -458,7 +458,7 @@ test('insufficient memory is reported before training, with a batch size that fi
 
 test('a network with too many weights is refused before it is built', () => {
   expect(() => checkWeightsFit(3_921_031_882, 20e9)).toThrow(
-    '3,921,031,882 parameters need about 73.5 GiB of memory in training, and 18.6 are free: use a smaller input size',
+    '3,921,031,882 parameters need about 88.2 GiB of memory in training, and 18.6 are free: use a smaller input size',
   );
   expect(() => checkWeightsFit(57_000_000, 20e9)).not.toThrow();
 });

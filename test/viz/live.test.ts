@@ -3,7 +3,7 @@
 import { evaluate } from '../../src/evaluate/index';
 import { alexnet, type LayerSpec } from '../../src/model/index';
 import { train } from '../../src/train/index';
-import { showTraining } from '../../src/viz/index';
+import { showTraining, tqdm } from '../../src/viz/index';
 import { barSet } from '../support/sets';
 
 interface Sent {
@@ -77,4 +77,15 @@ test('between two drawings only the progress line is updated', async () => {
   await train(model, barSet(40), { epochs: 1, batchSize: 10, ...showTraining({ seconds: 60 }) });
   model.dispose();
   expect(sent.filter(({ data }) => hasScript(data)).length).toBe(1);
+});
+
+test('tqdm passes the items on and shows how many are done in one line', async () => {
+  const items: string[] = [];
+  for await (const item of tqdm(['a', 'b', 'c'], 'Letters', 'letter')) items.push(item);
+  expect(items).toEqual(['a', 'b', 'c']);
+  const lines = sent.map(({ data }) => data['text/plain']);
+  expect(lines[0]).toMatch(/^Letters: +0%.* 0\/3 \[00:00<\?/);
+  expect(lines.at(-1)).toMatch(/^Letters: 100%.* 3\/3 /);
+  expect(sent.map(({ update }) => update)).toEqual([false, ...sent.slice(1).map(() => true)]);
+  expect(new Set(sent.map(({ id }) => id)).size).toBe(1);
 });

@@ -18,6 +18,12 @@ test("a line in tqdm's form", () => {
   );
 });
 
+test('at its start, the speed and the time left are unknown', () => {
+  expect(progressLine({ ...progress, done: 0, seconds: 0, details: undefined })).toBe(
+    `Epoch 2/5:   0%|${' '.repeat(16)}| 0/469 [00:00<?, ? batch/s]`,
+  );
+});
+
 /** What `streamProgress` writes to a stream. */
 function written(isTTY: boolean, columns: number, lines = [progress]): string[] {
   const texts: string[] = [];

@@ -21,9 +21,9 @@ const changes: Record<string, (readonly [string, string])[]> = {
   '03-step': [
     smallNetwork,
     ['keys()], 227)', 'keys()], 63)'],
-    ['24_000', '640'],
+    ['16_000', '640'],
     ['6_400', '640'],
-    ['4_800', '640'],
+    ['3_200', '640'],
     ['57_000', '55_200'],
   ],
   '04-training': [

@@ -19,6 +19,7 @@ test('a kernel tells which imported code has changed, and goes on when files app
     ...[[file('size'), 'export const size = 10;'], '1 + 2'],
     ...[`import { next } from './${name}/next'; next`, [file('next'), 'export const next = 5;']],
     ...[`import { next } from './${name}/next'; next`, '1 + 3'],
+    'for await (const n of [1, 2]) console.log(n);',
     "import { check, positiveInteger } from './src/checks'; check(positiveInteger, -1, 'epochs');",
   ];
   const notebooks = path.join(root, 'notebooks');
@@ -33,6 +34,7 @@ test('a kernel tells which imported code has changed, and goes on when files app
     expect.stringContaining(`Cannot find module './${name}/next'`),
     '5\n',
     '4\n',
+    '1\n2\n',
     expect.stringMatching(/^InputError: epochs is -1, want .*\n$/), // and no stack trace
   ]);
 }, 120_000);
