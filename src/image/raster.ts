@@ -101,13 +101,10 @@ export function erode(plane: Plane, radius: number): Plane {
 export function growRound(plane: Plane, radius: number): Plane {
   const { values, width, height } = plane;
   const reach = Math.ceil(radius);
-  const disc: [number, number, number][] = [];
-  for (let y = -reach; y <= reach; y++) {
-    for (let x = -reach; x <= reach; x++) {
-      const share = Math.min(1, radius + 1 - Math.hypot(x, y));
-      if (share > 0) disc.push([x, y, share]);
-    }
-  }
+  const side = 2 * reach + 1;
+  const disc = Float64Array.from({ length: side * side }, (_, i) =>
+    Math.max(0, radius + 1 - Math.hypot((i % side) - reach, Math.floor(i / side) - reach)),
+  ).map((share) => Math.min(1, share));
   const at = (x: number, y: number) =>
     x < 0 || y < 0 || x >= width || y >= height ? 0 : values[y * width + x];
   const result = new Float32Array(values.length);
@@ -119,12 +116,15 @@ export function growRound(plane: Plane, radius: number): Plane {
       if (values[i] > result[i]) result[i] = values[i];
       continue;
     }
-    for (const [dx, dy, share] of disc) {
-      const x = cx + dx;
-      const y = cy + dy;
-      if (x < 0 || y < 0 || x >= width || y >= height) continue;
-      const value = share * values[i];
-      if (value > result[y * width + x]) result[y * width + x] = value;
+    const [left, right] = [Math.max(-reach, -cx), Math.min(reach, width - 1 - cx)];
+    const [top, bottom] = [Math.max(-reach, -cy), Math.min(reach, height - 1 - cy)];
+    for (let dy = top; dy <= bottom; dy++) {
+      const row = i + dy * width;
+      const middle = (dy + reach) * side + reach;
+      for (let dx = left; dx <= right; dx++) {
+        const value = disc[middle + dx] * values[i];
+        if (value > result[row + dx]) result[row + dx] = value;
+      }
     }
   }
   return { values: result, width, height };
