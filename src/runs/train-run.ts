@@ -227,7 +227,9 @@ export async function trainRun(
         stopEarly,
         validate: async () => {
           if (!validationSet) return undefined;
-          const { batchSize, precision } = settings;
+          const { precision } = settings;
+          // Large batches are faster, and an image needs a fraction of the memory that it needs in training.
+          const batchSize = Math.min(128, 4 * settings.batchSize);
           const how = { batchSize, precision, onProgress, label: 'Validating', signal };
           const measured = await evaluateTogether(trained, validationSet, how, group);
           agreeToStop();
