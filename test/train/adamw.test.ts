@@ -1,4 +1,4 @@
-import { backend, tf } from '../../src/tf/index';
+import { autocast, backend, tf } from '../../src/tf/index';
 import { AdamW, PlainAdamW } from '../../src/train/index';
 import { expectNoLeak, maxDifference } from '../support/tensors';
 
@@ -70,6 +70,20 @@ test('clones of a variable keep their value', () => {
     optimizer.step([weights], { [weights.name]: tf.tensor1d([1, 1]) });
     expect([...clone.dataSync()]).toEqual([1, 2]);
     expect(weights.dataSync()[0]).toBeCloseTo(0.899, 6);
+    optimizer.dispose();
+    weights.dispose();
+  });
+});
+
+test('a copy of the gradient in low precision does not replace it', () => {
+  tf.tidy(() => {
+    const gradient = tf.tensor2d([1.0009765625, 0, 0, 0], [2, 2]); // not a bfloat16
+    autocast('bfloat16', () => tf.matMul(gradient, gradient)); // leaves the copy
+    expect(backend().tensorMap.get(gradient.dataId).low).toBeDefined();
+    const weights = tf.variable(tf.zeros([2, 2]));
+    const optimizer = new AdamW({ beta1: 0.5 });
+    optimizer.step([weights], { [weights.name]: gradient });
+    expect(optimizer.state.moments[weights.name].first()[0]).toBe(0.5 * 1.0009765625);
     optimizer.dispose();
     weights.dispose();
   });
