@@ -80,7 +80,7 @@ function changeConverter() {
         const converted = convert(declarations, spelledOut(cell));
         failed = converted.diagnostics.length > 0;
         if (!failed) kept.save();
-        // tslab overlooks that such a loop awaits.
+        // tslab looks for `await` only, and would run the loop outside an async function.
         return {
           ...converted,
           hasToplevelAwait: converted.hasToplevelAwait || /\bfor await\b/.test(cell),

@@ -102,9 +102,10 @@ export function growRound(plane: Plane, radius: number): Plane {
   const { values, width, height } = plane;
   const reach = Math.ceil(radius);
   const side = 2 * reach + 1;
-  const disc = Float64Array.from({ length: side * side }, (_, i) =>
-    Math.max(0, radius + 1 - Math.hypot((i % side) - reach, Math.floor(i / side) - reach)),
-  ).map((share) => Math.min(1, share));
+  const disc = Float64Array.from({ length: side * side }, (_, i) => {
+    const distance = Math.hypot((i % side) - reach, Math.floor(i / side) - reach);
+    return Math.min(1, Math.max(0, radius + 1 - distance));
+  });
   const at = (x: number, y: number) =>
     x < 0 || y < 0 || x >= width || y >= height ? 0 : values[y * width + x];
   const result = new Float32Array(values.length);

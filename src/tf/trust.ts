@@ -14,8 +14,11 @@ const LARGEST_ERROR = 0.01;
 /** Convolutions are tried on this many images, whatever the batch size. */
 const IMAGES = 4;
 
-/** Large matrices are tried with this many rows and columns, and those that do not fill a block of 64. */
-const ROWS = 512;
+/**
+ * Longer sides of a matrix are cut to this, plus what is left of them after blocks of 64: the remainder takes other paths
+ * through a kernel.
+ */
+const SIDE = 512;
 
 /**
  * Whether the result of an op in low precision is close to that in float32. False if the op fails.
@@ -33,7 +36,7 @@ export function isTrusted(
 ): boolean {
   const samples = inputs.map((input, i) => {
     const numbers = input.dtype === 'float32' ? input.shape : [...input.dataSync()];
-    if (!name.startsWith('Conv2D')) return numbers.map((n) => (n < ROWS ? n : ROWS + (n % 64)));
+    if (!name.startsWith('Conv2D')) return numbers.map((n) => (n < SIDE ? n : SIDE + (n % 64)));
     // The second input, the filter or its sizes, is the one without a batch axis.
     return i === 1 ? numbers : [IMAGES, ...numbers.slice(1)];
   });

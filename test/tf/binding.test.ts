@@ -3,8 +3,23 @@ import { hashOf } from '../../src/files';
 import { attribute, backend, castHandle, DType, free, runOp, tf } from '../../src/tf/index';
 
 const { binding } = backend();
+const vector = (...values: number[]) =>
+  binding.createTensor([1, values.length], DType.float32, Float32Array.from(values));
 const valuesOf = (handle: number) => Float32Array.from(binding.tensorDataSync(handle));
 const hash = (handle: number) => hashOf('sha256', new Uint8Array(valuesOf(handle).buffer));
+
+test('an op in the background returns at once; what uses its result waits, and sees its error', () => {
+  const x = vector(1, 2);
+  const wide = vector(1, 2, 3);
+  const type = [attribute.type('T', DType.float32)];
+  const [doubled] = binding.executeOp('AddV2', type, [x, x], 1, true);
+  expect(doubled.shape).toBeUndefined();
+  const [sum] = runOp('AddV2', type, [doubled.id, x]);
+  expect([...valuesOf(sum)]).toEqual([3, 6]);
+  const [wrong] = binding.executeOp('AddV2', type, [x, wide], 1, true);
+  expect(() => runOp('AddV2', type, [wrong.id, x])).toThrow('Incompatible shapes');
+  free(x, wide, doubled.id, sum, wrong.id);
+});
 
 test('a step of AdamW takes a bfloat16 gradient as it is, and rounds the weights into their copy', () => {
   const values = (f: (i: number) => number) => {
@@ -38,10 +53,8 @@ test('a step of AdamW takes a bfloat16 gradient as it is, and rounds the weights
 
 test('a step of AdamW changes neither the array nor the tensors that share memory with the weights', () => {
   const array = Float32Array.of(1, 2);
-  const make = (...values: number[]) =>
-    binding.createTensor([2], DType.float32, Float32Array.from(values));
-  const given = binding.createTensor([2], DType.float32, array);
-  const [m, v, g] = [make(0, 0), make(0, 0), make(1, -1)];
+  const given = binding.createTensor([1, 2], DType.float32, array);
+  const [m, v, g] = [vector(0, 0), vector(0, 0), vector(1, -1)];
   const float = [attribute.type('T', DType.float32)];
   const step = (weights: number) => binding.adamWStep([weights, m, v, g], [1, 0.1, 0, 0, 0], 1);
   step(given);
