@@ -67,7 +67,13 @@ async function scaling(args: Arguments): Promise<void> {
   ] as [string, Times][];
   console.log(
     markdownTable(
-      ['', 'step s', 'without communication s', 'share of communication', 'adding up alone s'],
+      [
+        '',
+        'step (s)',
+        'without communication (s)',
+        'share of communication',
+        'summing gradients alone (s)',
+      ],
       rows.map(([name, { step, compute, sum }]) => [
         ...[name, step.toFixed(2), compute.toFixed(2)],
         ...[`${(100 * Math.max(0, 1 - compute / step)).toFixed(0)}%`, sum.toFixed(2)],

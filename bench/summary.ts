@@ -156,6 +156,6 @@ export function summaryText(summary: Summary, rounds: number): string {
   return `
 ${cpu}, ${threads} threads, on the ${device}; batches of ${batchSize} at ${inputSize}×${inputSize}; medians of ${rounds} rounds
 
-${markdownTable(['what', 'ours', 'beside', 'theirs', 'ratio', ''], rows)}
+${markdownTable(['what', 'ours', 'compared with', 'theirs', 'ratio', ''], rows)}
 ${floor}`;
 }

@@ -42,6 +42,13 @@ export async function replacePath(
   }
 }
 
+/** Deletes what killed processes left in `folder` while they wrote. The caller holds its lock. */
+export function removeTemporary(folder: string): void {
+  for (const name of fs.readdirSync(folder).filter((each) => /\.\d+\.tmp(\.old)?$/.test(each))) {
+    fs.rmSync(path.join(folder, name), { recursive: true, force: true });
+  }
+}
+
 /** The process ID keeps the files of two processes apart. */
 function temporaryName(file: string): string {
   return `${file}.${process.pid}.tmp`;
@@ -55,6 +62,7 @@ function commit(temporary: string, target: string): void {
   flush(temporary);
   // A folder cannot be renamed to an existing name, so the old folder is renamed first and deleted last.
   const old = `${temporary}.old`;
+  fs.rmSync(old, { recursive: true, force: true }); // left by a killed process of the same number
   if (isFolder && fs.existsSync(target)) fs.renameSync(target, old);
   fs.renameSync(temporary, target);
   flush(path.dirname(target));
@@ -111,9 +119,14 @@ export function readJson<T>(file: string, wanted: Check<T>): T {
 
 type HashName = 'md5' | 'sha256';
 
+/** The bytes of an array of numbers, without copying. */
+export function bytesOf({ buffer, byteOffset, byteLength }: NodeJS.TypedArray): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
 /** The hash of some bytes, in hexadecimal. */
-export function hashOf(algorithm: HashName, ...parts: Uint8Array[]): string {
-  return hashOfParts(algorithm, parts);
+export function hashOf(algorithm: HashName, bytes: Uint8Array): string {
+  return hashOfParts(algorithm, [bytes]);
 }
 
 /** The same for bytes that come one part after another. */

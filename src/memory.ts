@@ -7,7 +7,9 @@ export function availableMemory(): number {
   const machine = free === undefined ? os.freemem() : 1024 * free;
   const limit = numberIn('/sys/fs/cgroup/memory.max', /^(\d+)/);
   const used = numberIn('/sys/fs/cgroup/memory.current', /^(\d+)/) ?? 0;
-  return limit === undefined ? machine : Math.min(machine, limit - used);
+  // Files that were read count as used, but make room for others.
+  const cached = numberIn('/sys/fs/cgroup/memory.stat', /^inactive_file (\d+)/m) ?? 0;
+  return limit === undefined ? machine : Math.min(machine, limit - used + cached);
 }
 
 function numberIn(file: string, pattern: RegExp): number | undefined {

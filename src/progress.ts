@@ -14,6 +14,21 @@ export interface Progress {
 
 export type ProgressListener = (progress: Progress) => void;
 
+/** For a task that starts now: returns a function that reports how much is done. */
+export function progressOf(
+  task: Pick<Progress, 'label' | 'total' | 'unit'>,
+  onProgress: ProgressListener = () => {},
+): (done: number, details?: string) => void {
+  const started = performance.now();
+  return (done, details) =>
+    onProgress({ ...task, done, details, seconds: (performance.now() - started) / 1000 });
+}
+
+/** The details of a progress line, from sums over `images` images. */
+export function lossText(loss: number, correct: number, images: number): string {
+  return `loss=${(loss / images).toFixed(3)}, acc=${((100 * correct) / images).toFixed(1)}%`;
+}
+
 /** Lets Node write output and handle signals between two blocking calls. */
 export function turnEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -62,7 +62,11 @@ export async function memory(folder: string, onProgress: ProgressListener): Prom
   }
   training.optimizer.dispose();
   model.dispose();
-  return { what: 'steps, evaluations, save and load: what is kept', ok, found: found.join('; ') };
+  return {
+    what: 'steps, evaluations, save and load: growth of tensors and memory',
+    ok,
+    found: found.join('; '),
+  };
 }
 
 /** Resident memory in bytes after a garbage collection. */

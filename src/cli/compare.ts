@@ -1,8 +1,8 @@
 import { InputError } from '../errors';
 import { replaceFile } from '../files';
-import { compareRuns, differences, interruption, readRun, summaryOf } from '../runs/index';
+import { compareRuns, differences, readRun, summaryOf } from '../runs/index';
 import { figureSvg, lossComparison, plainTable } from '../viz/index';
-import { command, printJson, run } from './common';
+import { command, printJson, run, warnIfInterrupted } from './common';
 
 const program = command('compare', 'Compares training runs: their settings, results and losses.')
   .argument('<dir...>', 'run folders')
@@ -12,10 +12,7 @@ const program = command('compare', 'Compares training runs: their settings, resu
 
 function compareCommand(folders: string[], args: { picture?: string; json?: boolean }): void {
   const runs = folders.map(readRun);
-  for (const folder of folders) {
-    const warning = interruption(folder);
-    if (warning) process.stderr.write(`warning: ${warning}\n`);
-  }
+  folders.forEach(warnIfInterrupted);
   if (args.picture && !args.picture.endsWith('.svg')) {
     throw new InputError(`--picture ${args.picture}: want a name that ends in .svg`);
   }

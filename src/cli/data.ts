@@ -43,7 +43,7 @@ async function dataCommand({ dataset, to, mirror, json }: DataArguments): Promis
     barIsOpen = false;
   };
   try {
-    const { folder, files } = await downloadDataset(dataset, {
+    const { folder, files } = await downloadDataset(SOURCES[dataset], {
       to,
       mirrors: mirror,
       signal: controller.signal,

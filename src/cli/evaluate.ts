@@ -1,7 +1,9 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { positiveInteger } from '../checks';
 import { confidenceInterval, evaluate } from '../evaluate/index';
 import { classNamesOf } from '../model/index';
-import { RUN_SETTINGS } from '../runs/index';
+import { RUN_SETTINGS, readRun, writeTest } from '../runs/index';
 import type { Precision } from '../tf/index';
 import { percent } from '../viz/index';
 import {
@@ -28,7 +30,12 @@ interface EvaluateArguments extends ModelArguments {
   precision: 'auto' | Precision;
 }
 
-const program = modelOptions(command('evaluate', 'Evaluates a trained model on the test images.'))
+const program = modelOptions(
+  command(
+    'evaluate',
+    'Evaluates a trained model on the test images. For a run, also stores the result in its folder, for npm run compare.',
+  ),
+)
   .option('--data <dir>', RUN_SETTINGS.dataFolder.help)
   .option('--images <n>', 'use the first n only', numberOf(positiveInteger))
   .addOption(precisionOption())
@@ -53,6 +60,7 @@ async function evaluateCommand(args: EvaluateArguments): Promise<void> {
     precision: resolvePrecision(args.precision),
     onProgress: progressUnless(args.json),
   });
+  if (args.images === undefined && isRunOn(args.model, args.data)) writeTest(args.model, result);
   const { images: count, loss, accuracy, confusion } = result;
   const interval = confidenceInterval(accuracy, count);
   if (args.json) {
@@ -71,6 +79,13 @@ async function evaluateCommand(args: EvaluateArguments): Promise<void> {
   confusion.forEach((counts, label) => {
     console.log(row([set.classNames[label], ...counts]));
   });
+}
+
+/** Whether `folder` has a run that was trained on the data of `--data`. */
+function isRunOn(folder: string, data?: string): boolean {
+  if (!fs.existsSync(path.join(folder, 'config.json'))) return false;
+  const { dataFolder } = readRun(folder).config;
+  return (dataFolder ? path.resolve(dataFolder) : undefined) === (data && path.resolve(data));
 }
 
 run(program);

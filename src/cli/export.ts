@@ -17,6 +17,7 @@ import {
   printJson,
   progressUnless,
   run,
+  takes,
   testImages,
 } from './common';
 
@@ -49,7 +50,7 @@ async function exportCommand(args: ExportArguments): Promise<void> {
   const images = quantize && args.images > 0 ? await testImages(args.images, args.data) : undefined;
   const onProgress = progressUnless(args.json);
 
-  const model = await modelOf(args);
+  const model = await modelOf(args, images && takes(images));
   const set = images && inColoursOf(model, images);
   if (format === 'tfjs') await saveModel(model, args.to, { quantised: quantize });
   else await saveStateDict(model, args.to);

@@ -22,9 +22,9 @@ export const AUGMENTATION = {
 };
 
 /**
- * `set`, augmented: each image is rotated, shifted, scaled and sheared, drawn with another pen, and gets noise. How
- * depends on `seed`, `epoch` and the number of the image alone, so a resumed run gets the same images. They are made
- * one by one when they are read.
+ * `set`, augmented: each image is rotated, shifted, scaled and sheared, made thicker or thinner, darkened,
+ * and given noise. The result depends only on `seed`, `epoch` and the number of the image, so a resumed run gets
+ * the same images. They are made one by one when they are read.
  */
 export function augmentOnDemand(
   set: ImageSet,

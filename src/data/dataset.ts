@@ -11,7 +11,7 @@ export interface ImageSet {
   readonly name: string;
   /** [length, height, width, channels], 0 (black) to 255 (white). Empty if there is `readImage`. */
   readonly pixels: Uint8Array;
-  /** Of a set that is too large for memory: copies the pixels of image `index` to `into`. */
+  /** If images are read or made when needed (a set too large for memory, augmentation): copies image `index` to `into`. */
   readonly readImage?: (index: number, into: Uint8Array) => void;
   /** In place of pixels: what frozen layers computed of them, float32 [length, height, width, channels]. */
   readonly features?: Float32Array;
@@ -43,15 +43,14 @@ export const MNIST_MD5: Readonly<Record<string, string>> = {
  * Throws InputError if a file is damaged.
  */
 export function loadDataset(split: Split): ImageSet {
-  if (split !== 'train' && split !== 'test') {
-    throw new InputError(`split is '${split}', want 'train' or 'test'`);
-  }
   const prefix = split === 'train' ? 'train' : 't10k';
   const [images, labels] = ['images-idx3', 'labels-idx1'].map((kind) => {
     const file = path.join(embeddedFolder(), `${prefix}-${kind}-ubyte`);
     const bytes = fs.readFileSync(file);
     if (hashOf('md5', bytes) !== MNIST_MD5[path.basename(file)]) {
-      throw new InputError(`${file}: damaged: not MNIST's. Install it again: npm run setup`);
+      throw new InputError(
+        `${file}: damaged: not MNIST's. Install it again: rm -r node_modules && npm run setup`,
+      );
     }
     return { bytes, file };
   });
@@ -119,14 +118,6 @@ export function countLabels(set: ImageSet): number[] {
   const counts = new Array<number>(set.classNames.length).fill(0);
   for (const label of set.labels) counts[label]++;
   return counts;
-}
-
-/** Checks the embedded MNIST files, for `npm run doctor`. */
-export function verifyEmbeddedMnist(): { file: string; md5: string; ok: boolean }[] {
-  return Object.entries(MNIST_MD5).map(([file, want]) => {
-    const md5 = hashOf('md5', fs.readFileSync(path.join(embeddedFolder(), file)));
-    return { file, md5, ok: md5 === want };
-  });
 }
 
 /** The folder of MNIST's files. */

@@ -13,7 +13,6 @@ export {
   type Split,
   slice,
   splitValidation,
-  verifyEmbeddedMnist,
 } from './dataset';
 export { IMAGES_MAGIC, LABELS_MAGIC, parseIdxImages, parseIdxLabels } from './idx';
 export { randomUniform } from './random';

@@ -46,17 +46,12 @@ export function findIdx(place: string, split: Split): IdxFiles | undefined {
   const isFolder = (folder: string) =>
     fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
   const parent = path.dirname(path.resolve(place));
+  const name = path.basename(place);
   const within = isFolder(place) ? datasetsIn(place, split) : [];
-  const found = within.some(isComplete)
-    ? within
-    : NAME.test(path.basename(place)) || !isFolder(place)
-      ? isFolder(parent)
-        ? datasetsIn(parent, split)
-        : []
-      : within;
-  const wanted = isFolder(place)
-    ? found
-    : found.filter(({ title }) => title === path.basename(place));
+  const isPrefix = !fs.existsSync(place) && /^emnist-\w+$/.test(name) && isFolder(parent);
+  const isTooDeep = NAME.test(name) && isFolder(place) && !within.some(isComplete);
+  const found = isPrefix || isTooDeep ? datasetsIn(parent, split) : within;
+  const wanted = isPrefix ? found.filter(({ title }) => title === name) : found;
   if (wanted.length > 1) {
     const names = wanted.map(({ title, folder }) =>
       title.startsWith('emnist') ? path.join(folder, title) : folder,

@@ -1,4 +1,4 @@
 /** Your own images: recognises what a folder or file holds, and reads it as an `ImageSet`. */
 export { absentClasses, doubtsAbout } from './doubts';
-export { LAYOUTS, loadImages } from './load';
+export { loadImages } from './load';
 export type { LoadOptions } from './part';

@@ -11,7 +11,7 @@ import { readNpz } from './npz';
 import type { LoadOptions, Part } from './part';
 
 /** What `loadImages` reads. */
-export const LAYOUTS =
+const LAYOUTS =
   'a folder with one folder of pictures per class (directly, or in train/ and test/), IDX files as of MNIST, ' +
   'Fashion-MNIST or EMNIST, mnist.npz, or train.csv with label and pixels';
 

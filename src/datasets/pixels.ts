@@ -6,7 +6,7 @@ import { boolean, listOf, objectOf, size, text } from '../checks';
 import { readSquare } from '../decode/index';
 import { InputError, messageOf } from '../errors';
 import { hashOf, makeFolder, readJson, writeJson } from '../files';
-import type { ProgressListener } from '../progress';
+import { type ProgressListener, progressOf } from '../progress';
 
 /** Changes with how pictures are decoded. */
 const VERSION = 1;
@@ -86,7 +86,8 @@ async function decode(
   onProgress?: ProgressListener,
 ): Promise<Decoded> {
   const bad: Decoded['bad'] = [];
-  const started = performance.now();
+  const task = { label: 'Reading pictures', total: files.length, unit: 'image' };
+  const report = progressOf(task, onProgress);
   let isGrey = true;
   let [next, done] = [0, 0];
   const work = async () => {
@@ -97,16 +98,19 @@ async function decode(
         isGrey &&= picture.every((value, i) => value === picture[i - (i % 3)]);
         put(index, picture);
       } catch (error) {
-        if (!(error instanceof InputError)) throw error;
+        if (!(error instanceof InputError)) {
+          next = files.length; // the others end too
+          throw error;
+        }
         bad.push({ index, why: error.message });
       }
-      const seconds = (performance.now() - started) / 1000;
-      onProgress?.({
-        ...{ label: 'Reading pictures', done: ++done, total: files.length },
-        ...{ unit: 'image', seconds },
-      });
+      report(++done);
     }
   };
-  await Promise.all(Array.from({ length: 2 * os.availableParallelism() }, work));
+  // Waits for all, also if one fails: they use the file that the caller then closes.
+  const ends = await Promise.allSettled(
+    Array.from({ length: 2 * os.availableParallelism() }, work),
+  );
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return { bad: bad.sort((a, b) => a.index - b.index), isGrey };
 }

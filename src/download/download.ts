@@ -13,7 +13,7 @@ import { hashOfFile } from '../files';
 import type { ProgressListener } from '../progress';
 import { FetchError, fetchInto } from './fetch';
 import { onDisk, Part } from './part';
-import { type DataSource, type DatasetName, type SourceFile, sourceOf } from './sources';
+import type { DataSource, SourceFile } from './sources';
 
 export interface DownloadOptions {
   /** The root of the layout. Created if it is missing. */
@@ -55,10 +55,9 @@ const MAX_WAIT_SECONDS = 60;
  * folder cannot be written. Rejects if `signal` is aborted.
  */
 export async function downloadDataset(
-  dataset: DatasetName | DataSource,
+  source: DataSource,
   options: DownloadOptions,
 ): Promise<Download> {
-  const source = typeof dataset === 'string' ? sourceOf(dataset) : dataset;
   const mirrors = mirrorsOf([...(options.mirrors ?? []), ...source.mirrors]);
   const folder = path.join(options.to, source.folder, 'raw');
   onDisk(folder, () => fs.mkdirSync(folder, { recursive: true }));
@@ -223,7 +222,7 @@ function problemOf(file: string, want: SourceFile): string | undefined {
   return md5 === want.md5 ? undefined : `MD5 ${md5}, want ${want.md5}`;
 }
 
-/** Renames an unpacked file that differs from the packed one, because `loadDataset` would prefer it. */
+/** Renames an unpacked file that differs from the packed one, because `loadImages` would prefer it. */
 function checkUnpacked(packed: string, notice: (line: string) => void): void {
   const plain = packed.replace(/\.gz$/, '');
   if (plain === packed || !fs.existsSync(plain)) return;

@@ -1,3 +1,3 @@
 /** Downloads datasets from mirrors and checks the files. */
 export { type DownloadOptions, downloadDataset } from './download';
-export { DATASET_NAMES, type DataSource, type DatasetName, SOURCES, sourceOf } from './sources';
+export { DATASET_NAMES, type DataSource, type DatasetName, SOURCES } from './sources';

@@ -3,7 +3,6 @@
  *
  * Names, folders and MD5s are from torchvision/datasets/mnist.py, sizes from its download logs.
  */
-import { InputError } from '../errors';
 
 export interface DataSource {
   /** For example `Fashion-MNIST`. */
@@ -71,14 +70,6 @@ export const SOURCES: Readonly<Record<DatasetName, DataSource>> = {
 };
 
 export const DATASET_NAMES = Object.keys(SOURCES) as DatasetName[];
-
-/** Throws InputError if there is no such dataset. */
-export function sourceOf(dataset: string): DataSource {
-  if (!Object.hasOwn(SOURCES, dataset)) {
-    throw new InputError(`dataset is '${dataset}', want ${DATASET_NAMES.join(', ')}`);
-  }
-  return SOURCES[dataset as DatasetName];
-}
 
 function files(...four: [bytes: number, md5: string][]): SourceFile[] {
   const names = ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1'];

@@ -1,6 +1,6 @@
 import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
 import { checkFits, inputSizeOf, normalisationOf } from '../model/index';
-import { type ProgressListener, turnEventLoop } from '../progress';
+import { lossText, type ProgressListener, progressOf, turnEventLoop } from '../progress';
 import { autocast, type Precision, tf } from '../tf/index';
 import { crossEntropySum } from '../train/index';
 import { confusionMatrix } from './reports';
@@ -45,7 +45,7 @@ export async function evaluate(
   const batches = epochBatches(set.length, batchSize);
   const predictions = new Uint16Array(set.length);
   const confidences = new Float32Array(set.length);
-  const started = performance.now();
+  const report = progressOf({ label, total: batches.length, unit: 'batch' }, options.onProgress);
   let lossSum = 0;
   let correct = 0;
   let images = 0;
@@ -62,14 +62,7 @@ export async function evaluate(
     images += batch.size;
     tf.dispose([loss, classes, confidence]);
     disposeBatch(batch);
-    options.onProgress?.({
-      label,
-      done: i + 1,
-      total: batches.length,
-      unit: 'batch',
-      seconds: (performance.now() - started) / 1000,
-      details: `loss=${(lossSum / images).toFixed(3)}, acc=${((100 * correct) / images).toFixed(1)}%`,
-    });
+    report(i + 1, lossText(lossSum, correct, images));
     await turnEventLoop();
     if (signal?.aborted) break;
   }

@@ -67,7 +67,7 @@ export interface CalibrationBin {
 
 /**
  * Compares confidence with accuracy. Returns ten bins of equal width by confidence, without the empty ones, and the
- * expected calibration error: the mean of |accuracy − confidence| over the images.
+ * expected calibration error: the mean of the bins' |accuracy − confidence|, weighted by their images.
  * Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, 2017.
  */
 export function calibration(

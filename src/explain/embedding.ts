@@ -1,6 +1,6 @@
 /** How a network sorts images: the features that it computes, and their projection to a plane. */
 import { UMAP } from 'umap-js';
-import { epochBatches, type ImageSet, makeBatch } from '../data/index';
+import { epochBatches, type ImageSet, makeBatch, randomUniform } from '../data/index';
 import { inputSizeOf, normalisationOf } from '../model/index';
 import { attribute, backend, DType, tf } from '../tf/index';
 
@@ -26,7 +26,7 @@ export function features(model: tf.LayersModel, set: ImageSet): tf.Tensor2D {
 
 /**
  * Principal component analysis: the two directions in which the rows differ most. `share` is how much of the variance
- * they hold. From the eigenvectors of the rows' products, which are fewer than the features'.
+ * they hold. Uses the rows' products [images, images], a smaller matrix than the covariances [features, features].
  */
 export function projectPca(rows: tf.Tensor2D): { points: Points; share: number } {
   return tf.tidy(() => {
@@ -65,16 +65,7 @@ export function projectUmap(rows: tf.Tensor2D, { neighbours = 15, seed = 42 } = 
     const nearest = tf.topk(squared.neg(), neighbours);
     return [nearest.values.neg().sqrt().arraySync(), nearest.indices.arraySync()];
   });
-  const umap = new UMAP({ nNeighbors: neighbours, random: seeded(seed) });
+  const umap = new UMAP({ nNeighbors: neighbours, random: randomUniform(seed) });
   umap.setPrecomputedKNN(indices as number[][], distances as number[][]);
   return umap.fit(rows.arraySync()) as Points;
-}
-
-/** Park and Miller's generator, 1988: numbers from 0 to less than 1. */
-function seeded(seed: number): () => number {
-  let state = (seed % 2147483646) + 1;
-  return () => {
-    state = (state * 48271) % 2147483647;
-    return (state - 1) / 2147483646;
-  };
 }

@@ -22,7 +22,7 @@ export interface GradCamOptions {
 }
 
 /**
- * Grad-CAM: where in the image a convolution found what speaks for a class. The feature maps A of the layer are weighted
+ * Grad-CAM: where in the image a convolution found evidence for a class. The feature maps A of the layer are weighted
  * by the mean gradient of the class's logit, summed, and cut off at 0: ReLU(Σ αₖ Aₖ). The result has the layer's
  * resolution.
  * Selvaraju et al.: Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, 2017.

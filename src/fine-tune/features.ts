@@ -7,7 +7,7 @@ import {
   normalisationOf,
   outputsOf,
 } from '../model/index';
-import { type ProgressListener, turnEventLoop } from '../progress';
+import { type ProgressListener, progressOf, turnEventLoop } from '../progress';
 import { autocast, type Precision, tf } from '../tf/index';
 
 /** The two halves of a network. They share its layers, whose weights are freed with the network. */
@@ -49,7 +49,7 @@ export async function featuresOf(
 ): Promise<ImageSet> {
   const [, height, width, channels] = features.outputs[0].shape as number[];
   const values = new Float32Array(set.length * height * width * channels);
-  const started = performance.now();
+  const report = progressOf({ label: 'Features', total: set.length, unit: 'image' }, onProgress);
   let done = 0;
   for (const indices of epochBatches(set.length, 128)) {
     const result = tf.tidy(() => {
@@ -58,8 +58,7 @@ export async function featuresOf(
     });
     values.set(result, done * height * width * channels);
     done += indices.length;
-    const seconds = (performance.now() - started) / 1000;
-    onProgress?.({ label: 'Features', done, total: set.length, unit: 'image', seconds });
+    report(done);
     await turnEventLoop();
   }
   return { ...set, features: values, height, width, channels };

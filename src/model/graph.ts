@@ -12,7 +12,7 @@ export function inputLayer(model: tf.LayersModel): tf.layers.Layer {
   return model.inputs[0].sourceLayer;
 }
 
-/** The layers from the flattening or global pooling on: they tell classes from features. */
+/** The layers from the flattening or global pooling on: they turn features into classes. */
 export function classifierOf(model: tf.LayersModel): Set<tf.layers.Layer> {
   const first = model.layers.find((layer) =>
     ['Flatten', 'GlobalAveragePooling2D'].includes(layer.getClassName()),

@@ -12,7 +12,7 @@ export {
   normalisationOf,
   readsDigits,
 } from './info';
-export { INITIALISATIONS, type Initialisation, initialise, initialiseLayer } from './initialise';
+export { INITIALISATIONS, type Initialisation, initialiseLayer } from './initialise';
 export {
   type Dimensions,
   type LayerRow,
@@ -20,7 +20,7 @@ export {
   layerTable,
   totals,
 } from './layers';
-export { ALEXNET, NETWORKS, type Network, type NetworkName, SMALL_ALEXNET } from './networks';
+export { ALEXNET, NETWORKS, type Network, type NetworkName } from './networks';
 export type { Share } from './share';
 export {
   checkDimensions,

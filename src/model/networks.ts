@@ -74,7 +74,7 @@ const RESPONSE_NORM = {
 } as const;
 
 /**
- * The AlexNet of 2012, without its division into two groups for two graphics cards.
+ * The AlexNet of 2012, but in one group instead of two for two graphics cards, and with the article's padding in conv1.
  * Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep Convolutional Neural Networks.
  */
 const ALEXNET_2012: readonly LayerSpec[] = ALEXNET.flatMap((layer): LayerSpec[] => {
@@ -102,7 +102,7 @@ const RESNET8: readonly LayerSpec[] = [
   { kind: 'dense', name: 'fc', units: 0, relu: false },
 ];
 
-/** Adds what two convolutions make of the layer `input` to that layer, or to a 1×1 convolution of it if its shape changes. */
+/** Two 3×3 convolutions of the layer `input`, plus that layer itself, or a 1×1 convolution of it if the shape changes. */
 function residualBlock(name: string, input: string, filters: number, stride: number): LayerSpec[] {
   const shortcut = `${name}.downsample`;
   const [first, ...downsample] =
@@ -141,7 +141,7 @@ export interface Network {
   /** Height and width of the input that it was made for. */
   inputSize: number;
   description: string;
-  /** The weights that the world knows it by: what they were trained on, and how. */
+  /** Its published weights: what they were trained on, and how. */
   pretrained?: { channels: number; classNames: () => readonly string[] } & Omit<
     ModelInfo,
     'classNames'

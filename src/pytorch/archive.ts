@@ -6,6 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { Zip, ZipPassThrough } from 'fflate';
 import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
 import { InputError, messageOf } from '../errors';
+import { bytesOf } from '../files';
 import { type PickledTensor, readStateDicts, writeStateDictPickle } from './pickle';
 import {
   BYTES,
@@ -182,8 +183,7 @@ export async function* archiveBytes(
   yield* add('byteorder', Buffer.from('little'));
   yield* add(NOTE_ENTRY, Buffer.from(JSON.stringify(note)));
   for (const [index, tensor] of tensors.entries()) {
-    const { buffer, byteOffset, byteLength } = await tensor.read();
-    yield* add(`data/${index}`, new Uint8Array(buffer, byteOffset, byteLength));
+    yield* add(`data/${index}`, bytesOf(await tensor.read()));
   }
   yield* add('version', Buffer.from('3\n'));
   zip.end();

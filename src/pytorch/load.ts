@@ -11,7 +11,7 @@ import {
   namedWeights,
   zeroAlexnet,
 } from '../model/index';
-import type { ProgressListener } from '../progress';
+import { type ProgressListener, progressOf } from '../progress';
 import { standIn } from '../stand-in';
 import { tf } from '../tf/index';
 import { readArchive } from './archive';
@@ -268,15 +268,11 @@ function progress(
   wanted: readonly Parameter[],
   onProgress?: ProgressListener,
 ): (elements: number) => void {
-  const started = performance.now();
   const elements = wanted.reduce((sum, { shape }) => sum + product(shape), 0);
   const total = Math.ceil((4 * elements) / 1e6);
-  return (read) =>
-    onProgress?.({
-      label: `Reading ${path.basename(file)}`,
-      done: read === elements ? total : Math.floor((4 * read) / 1e6),
-      total,
-      unit: 'MB',
-      seconds: (performance.now() - started) / 1000,
-    });
+  const report = progressOf(
+    { label: `Reading ${path.basename(file)}`, total, unit: 'MB' },
+    onProgress,
+  );
+  return (read) => report(read === elements ? total : Math.floor((4 * read) / 1e6));
 }

@@ -12,7 +12,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type Check, type Checked, listOf, number, objectOf, text, wholeNumber } from '../checks';
 import { InputError, messageOf } from '../errors';
-import { hashOfFile, replaceFile } from '../files';
+import { bytesOf, hashOfFile, removeTemporary, replaceFile } from '../files';
 
 /** Numbers that are read only when needed, so that they are not all in memory at once. */
 export interface LazyArray {
@@ -43,10 +43,7 @@ export function writeCheckpoint<State>(
   if (isIntact(file)) return; // there has been no step since
   const others = checkpointFiles(folder).filter((other) => other !== name);
   try {
-    // Left by a process that was killed while it wrote.
-    for (const left of fs.readdirSync(folder).filter((entry) => entry.endsWith('.tmp'))) {
-      fs.rmSync(path.join(folder, left), { force: true });
-    }
+    removeTemporary(folder);
     let hash = '';
     replaceFile(file, (temporary) => {
       hash = writeParts(temporary, checkpoint);
@@ -110,10 +107,7 @@ function writeParts<State>(file: string, { state, arrays }: Checkpoint<State>): 
   try {
     write(prefix);
     write(header);
-    for (const { read } of arrays) {
-      const values = read();
-      write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-    }
+    for (const { read } of arrays) write(bytesOf(read()));
   } finally {
     fs.closeSync(descriptor);
   }

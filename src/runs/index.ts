@@ -3,7 +3,7 @@ export { readCheckpoint } from './checkpoint';
 export { compareRuns, differences, type RunSummary, summaryOf } from './compare';
 export { interruptible } from './interrupt';
 export { checkMemory, checkWeightsFit, trainingMemory } from './memory';
-export { bestEpoch, interruption, type Run, readRun } from './run';
+export { interruption, type Run, readRun, writeTest } from './run';
 export { CHANGEABLE, RUN_SETTINGS, type RunSettings, type SettingName } from './settings';
 export { agree, checkWorkers, type Group } from './shared';
 export { trainState, weightsSha256 } from './state';

@@ -49,10 +49,11 @@ export function checkMemory(
   if (need <= available) return;
   const perImage = trainingMemory(model, 2) - trainingMemory(model, 1);
   const fits = Math.floor((available - trainingMemory(model, 0)) / perImage);
+  const steps = Math.ceil(batchSize / fits);
   throw new InputError(
     `batch size ${batchSize} needs about ${gib(need)} GiB of ${memory()}, and ${gib(available)} are free: ` +
       (fits >= 1
-        ? `batch size ${fits} would fit (with ${Math.ceil(batchSize / fits)} accumulation steps the result is the same)`
+        ? `batch size ${Math.floor(batchSize / steps)} would fit (with ${steps} accumulation steps the effect is about the same)`
         : 'not even a single image would fit; use a smaller input size'),
   );
 }

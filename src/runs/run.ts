@@ -1,12 +1,13 @@
 /**
  * A run folder: `config.json` (the settings), `history.json` (one record per epoch), `steps.json` (one record
- * per step), `model/`, and after an evaluation `test.json`; on request `best/` (a model) and `tensorboard/`. While
- * training is unfinished, also `checkpoints/`. A new run beside a finished one is in `next/`.
+ * per step), `model/`, and after `npm run evaluate` or notebook 5 `test.json`; on request `best/` (a model) and
+ * `tensorboard/`. While training is unfinished, also `checkpoints/`. A new run beside a finished one is in `next/`.
  */
 import fs from 'node:fs';
 import path from 'node:path';
 import { boolean, listOf, number, objectOf, optional, positiveInteger } from '../checks';
 import { InputError } from '../errors';
+import type { Evaluation } from '../evaluate/index';
 import { makeFolder, readJson, writeJson } from '../files';
 import { saveModel } from '../storage/index';
 import type { tf } from '../tf/index';
@@ -101,6 +102,12 @@ export async function writeRun(
   writeJson(path.join(folder, 'history.json'), epochs);
   writeJson(path.join(folder, 'steps.json'), steps);
   writeJson(path.join(folder, 'config.json'), config);
+}
+
+/** Stores the evaluation of a run on all its test images: `test.json`. */
+export function writeTest(folder: string, evaluation: Evaluation): void {
+  const { images, accuracy, loss, confusion } = evaluation;
+  writeJson(path.join(folder, 'test.json'), { images, accuracy, loss, confusion });
 }
 
 /** Reads a run without its model. Throws InputError if there is none, or if it is damaged. */

@@ -1,7 +1,17 @@
 /** Converts a training run to a checkpoint and back, without loss. */
-import { anything, type Checked, listOf, nullable, number, objectOf, text } from '../checks';
+import {
+  anything,
+  type Checked,
+  listOf,
+  nullable,
+  number,
+  objectOf,
+  positiveNumber,
+  size,
+  text,
+} from '../checks';
 import { InputError } from '../errors';
-import { hashOf } from '../files';
+import { bytesOf, hashOfParts } from '../files';
 import { countingLayers, namedWeights, trainableVariables } from '../model/index';
 import { tf } from '../tf/index';
 import { type AdamWState, epochRecord, stepRecord, type Training } from '../train/index';
@@ -20,7 +30,7 @@ export const trainState = objectOf({
   epochs: listOf(epochRecord),
   steps: listOf(stepRecord),
   optimizerSteps: number,
-  scaler: nullable(objectOf({ scale: number, growthTracker: number })),
+  scaler: nullable(objectOf({ scale: positiveNumber, growthTracker: size })),
   /** How many masks each dropout layer has drawn, and how many batches each batch normalisation has seen. */
   dropoutCalls: listOf(number),
 });
@@ -108,9 +118,8 @@ export function loadState(
 
 /** The SHA-256 of all weights of a model in the order of its layers, as little-endian float32. */
 export function weightsSha256(model: tf.LayersModel): string {
-  const parts = namedWeights(model).map(({ variable }) => {
-    const values = variable.dataSync() as Float32Array;
-    return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  });
-  return hashOf('sha256', ...parts);
+  function* parts() {
+    for (const { variable } of namedWeights(model)) yield bytesOf(variable.dataSync());
+  }
+  return hashOfParts('sha256', parts());
 }

@@ -5,14 +5,43 @@
  * There is one file per epoch and curve. A resumed run writes the file of its current epoch again, so no step is
  * there twice. tfjs-node's own writer cannot do that, and needs gigabytes for the histogram of a dense layer.
  *
- * Format: github.com/tensorflow/tensorboard, `compat/proto/event.proto` and `summary.proto`, in TFRecord files.
+ * Format: github.com/tensorflow/tensorboard, `compat/proto/event.proto`, `summary.proto` and `histogram.proto`, in TFRecord files.
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import protobuf from 'protobufjs';
 import { makeFolder } from '../files';
 import { namedWeights } from '../model/index';
 import type { tf } from '../tf/index';
 import type { EpochRecord, StepRecord, Training } from '../train/index';
+
+/** The fields that we set. */
+const SCHEMA = `
+syntax = "proto3";
+
+message Event {
+  double wall_time = 1;
+  int64 step = 2;
+  string file_version = 3;
+  Summary summary = 5;
+}
+message Summary { repeated Value value = 1; }
+message Value {
+  string tag = 1;
+  float simple_value = 2;
+  HistogramProto histo = 5;
+}
+message HistogramProto {
+  double min = 1;
+  double max = 2;
+  double num = 3;
+  double sum = 4;
+  double sum_squares = 5;
+  repeated double bucket_limit = 6;
+  repeated double bucket = 7;
+}
+`;
+const EVENT = protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType('Event');
 
 const BINS = 30;
 
@@ -45,85 +74,51 @@ export class TensorBoardLog {
     const weights = namedWeights(model).map(({ name, variable }) =>
       histogram(name, variable.dataSync() as Float32Array),
     );
-    this.append('train', event(steps, weights));
+    this.append('train', { step: steps, summary: { value: weights } });
     if (valLoss === null || valAccuracy === null) return;
-    const values = [scalar('loss', valLoss), scalar('accuracy', valAccuracy)];
-    this.append('validation', event(steps, values));
+    const value = scalars({ loss: valLoss, accuracy: valAccuracy });
+    this.append('validation', { step: steps, summary: { value } });
   }
 
-  private append(curve: 'train' | 'validation', ...events: Buffer[]): void {
+  private append(curve: 'train' | 'validation', ...events: object[]): void {
     const file = path.join(this.folder, curve, fileName(this.epoch));
-    const all = fs.existsSync(file) ? events : [version(), ...events];
-    fs.appendFileSync(file, Buffer.concat(all.map(record)));
+    const all = fs.existsSync(file) ? events : [{ file_version: 'brain.Event:2' }, ...events];
+    const contents = all.map((event) => EVENT.encode({ wall_time: Date.now() / 1000, ...event }));
+    fs.appendFileSync(file, Buffer.concat(contents.map((content) => record(content.finish()))));
   }
 }
 
 /** TensorBoard reads the files of a folder in the order of their names. */
 const fileName = (epoch: number) => `events.out.tfevents.epoch-${String(epoch).padStart(6, '0')}`;
 
-function stepEvent({ step, loss, accuracy, learningRate }: StepRecord): Buffer {
-  const values = [
-    scalar('loss', loss),
-    scalar('accuracy', accuracy),
-    scalar('learning rate', learningRate),
-  ];
-  return event(step, values);
+function stepEvent({ step, loss, accuracy, learningRate }: StepRecord): object {
+  return { step, summary: { value: scalars({ loss, accuracy, 'learning rate': learningRate }) } };
 }
 
-/** A message `Event`. Numbers are those of the fields in the .proto files. */
-function event(step: number, values: Buffer[]): Buffer {
-  const summary = Buffer.concat(values.map((value) => bytes(1, value)));
-  return Buffer.concat([double(1, Date.now() / 1000), varintField(2, step), bytes(5, summary)]);
+/** Messages `Value` with one number each. */
+function scalars(values: Record<string, number>): object[] {
+  return Object.entries(values).map(([tag, simple_value]) => ({ tag, simple_value }));
 }
 
-const version = () =>
-  Buffer.concat([double(1, Date.now() / 1000), bytes(3, Buffer.from('brain.Event:2'))]);
-
-/** A message `Summary.Value` with one number. */
-function scalar(tag: string, value: number): Buffer {
-  const float = Buffer.alloc(4);
-  float.writeFloatLE(value);
-  return Buffer.concat([bytes(1, Buffer.from(tag)), key(2, 5), float]);
-}
-
-/** A message `Summary.Value` with a `HistogramProto`: bins of equal width between the least and the greatest value. */
-function histogram(tag: string, values: Float32Array): Buffer {
-  let [min, max, sum, squares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
+/** A message `Value` with a histogram: bins of equal width between the least and the greatest value. */
+function histogram(tag: string, values: Float32Array): object {
+  let [min, max, sum, sum_squares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
   for (const value of values) {
     if (value < min) min = value;
     if (value > max) max = value;
     sum += value;
-    squares += value * value;
+    sum_squares += value * value;
   }
   const width = (max - min) / BINS || 1;
-  const counts = new Float64Array(BINS);
-  for (const value of values) counts[Math.min(BINS - 1, Math.floor((value - min) / width))]++;
-  const limits = Float64Array.from(counts, (_, i) => min + width * (i + 1));
-  const packed = (list: Float64Array) => Buffer.from(list.buffer);
-  const fields = [min, max, values.length, sum, squares].map((value, i) => double(i + 1, value));
-  const proto = Buffer.concat([...fields, bytes(6, packed(limits)), bytes(7, packed(counts))]);
-  return Buffer.concat([bytes(1, Buffer.from(tag)), bytes(5, proto)]);
-}
-
-function varint(value: number): Buffer {
-  const out = [];
-  for (; value > 127; value = Math.floor(value / 128)) out.push((value % 128) | 128);
-  return Buffer.from([...out, value]);
-}
-
-const key = (field: number, wireType: number) => varint(field * 8 + wireType);
-const varintField = (field: number, value: number) => Buffer.concat([key(field, 0), varint(value)]);
-const bytes = (field: number, content: Buffer) =>
-  Buffer.concat([key(field, 2), varint(content.length), content]);
-
-function double(field: number, value: number): Buffer {
-  const buffer = Buffer.alloc(8);
-  buffer.writeDoubleLE(value);
-  return Buffer.concat([key(field, 1), buffer]);
+  const bucket = new Array<number>(BINS).fill(0);
+  for (const value of values) bucket[Math.min(BINS - 1, Math.floor((value - min) / width))]++;
+  const bucket_limit = bucket.map((_, i) => min + width * (i + 1));
+  const histo = { min, max, num: values.length, sum, sum_squares, bucket_limit, bucket };
+  return { tag, histo };
 }
 
 /** A TFRecord: length, its checksum, content, its checksum. */
-function record(content: Buffer): Buffer {
+function record(content: Uint8Array): Buffer {
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(content.length));
   return Buffer.concat([length, maskedCrc(length), content, maskedCrc(content)]);
@@ -136,7 +131,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
 });
 
 /** CRC-32C, rotated and shifted as TFRecord wants it. */
-function maskedCrc(content: Buffer): Buffer {
+function maskedCrc(content: Uint8Array): Buffer {
   let crc = 0xffffffff;
   for (const byte of content) crc = (crc >>> 8) ^ CRC_TABLE[(crc ^ byte) & 255];
   crc = ~crc >>> 0;

@@ -1,10 +1,18 @@
 /** Trains in a run folder: writes checkpoints, writes the run's files after each epoch, and resumes. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { objectOf, optional } from '../checks';
+import { objectOf } from '../checks';
 import { epochBatches, gatherPixels, HALF, type ImageSet, type Normalisation } from '../data/index';
 import { InputError } from '../errors';
-import { hashOfParts, lockFolder, makeFolder, readJson, writeJson } from '../files';
+import {
+  bytesOf,
+  hashOfParts,
+  lockFolder,
+  makeFolder,
+  readJson,
+  removeTemporary,
+  writeJson,
+} from '../files';
 import { featuresOf, freezeFeatures, splitAtClassifier, unfreeze } from '../fine-tune/index';
 import { availableMemory } from '../memory';
 import { checkFits, describe, inputSizeOf, normalisationOf } from '../model/index';
@@ -96,12 +104,7 @@ const checkpointFolder = (folder: string) => path.join(folder, 'checkpoints');
 export function readUnfinished(folder: string): RunSettings | undefined {
   const file = unfinishedFile(placeToTrain(folder));
   if (!fs.existsSync(file)) return undefined;
-  // Version 0.1 stored some of the settings separately, as `notes`.
-  const { settings, notes } = readJson(
-    file,
-    objectOf({ settings: objectOf({}), notes: optional(objectOf({})) }),
-  );
-  return settingsIn(file, { ...notes, ...settings });
+  return settingsIn(file, readJson(file, objectOf({ settings: objectOf({}) })).settings);
 }
 
 /**
@@ -244,20 +247,18 @@ export async function trainRun(
           await options.onStep?.(training);
           checkpoint(signal.aborted ? 'now' : 'if due');
         },
-        onEpoch: async (record) => {
-          const { epochs, interrupted } = training.history;
-          const best = bestEpoch(epochs);
+        onEpoch: async (record, _training, isLast) => {
+          const best = bestEpoch(training.history.epochs);
           log?.addEpoch(record, model);
           if (group) checkSameWeights(group, record.epoch, weightsSha256(model));
           if (isWriter && settings.keep === 'best' && best === record) {
             await saveModel(model, path.join(place, 'best'));
           }
           if (isWriter) await writeRun(place, model, settings, training.history);
-          await options.onEpoch?.(record, training);
+          await options.onEpoch?.(record, training, isLast);
           const warning = lossWarning(training.history, lossOfGuessing(set.labels));
           if (warning) options.say?.(`warning: ${warning}`);
-          const isOver = training.epoch > settings.epochs || stopEarly(training.history);
-          if (!interrupted && !isOver) checkpoint('now');
+          if (!isLast) checkpoint('now');
         },
       });
     }, options.signals);
@@ -282,7 +283,9 @@ function openFolder(folder: string, resume: RunOptions['resume']): () => void {
   const unlock = lockFolder(folder, 'is training there now. Choose another folder, or wait');
   try {
     replaceByNext(folder); // if a process was killed just then
-    makeFolder(placeToTrain(folder));
+    const place = placeToTrain(folder);
+    makeFolder(place);
+    removeTemporary(place);
     return unlock;
   } catch (error) {
     unlock();
@@ -329,9 +332,6 @@ function* bytesIn(set: ImageSet, normalisation: Normalisation): Iterable<Uint8Ar
   }
   yield bytesOf(set.labels);
 }
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array | Float32Array) =>
-  new Uint8Array(buffer, byteOffset, byteLength);
 
 /** The settings of the unfinished run in `folder`, if there is one to continue. Throws InputError if they differ. */
 function runToContinue(

@@ -1,14 +1,8 @@
-import { InputError } from '../errors';
 import { attribute, DType, runTensorOp, tf } from '../tf/index';
 import type { AdamW } from './adamw';
 
-export interface GradScalerOptions {
-  initialScale?: number;
-  growthFactor?: number;
-  backoffFactor?: number;
-  /** Steps without overflow after which the scale grows. */
-  growthInterval?: number;
-}
+/** PyTorch's defaults. The scale grows after so many steps without overflow. */
+const [GROWTH_FACTOR, BACKOFF_FACTOR, GROWTH_INTERVAL] = [2, 0.5, 2000];
 
 /** The state of a `GradScaler` in a checkpoint. */
 export interface GradScalerState {
@@ -24,33 +18,15 @@ export interface GradScalerState {
  * overflows, the step is skipped and the scale halved. After 2,000 steps without overflow the scale doubles.
  */
 export class GradScaler {
-  private current: GradScalerState;
-  private readonly growthFactor: number;
-  private readonly backoffFactor: number;
-  private readonly growthInterval: number;
+  state: GradScalerState;
 
-  constructor(options: GradScalerOptions = {}) {
-    const { initialScale = 65536, growthFactor = 2 } = options;
-    const { backoffFactor = 0.5, growthInterval = 2000 } = options;
-    if (!(initialScale > 0))
-      throw new InputError(`initial scale is ${initialScale}, want more than 0`);
-    if (!(growthFactor > 1))
-      throw new InputError(`growth factor is ${growthFactor}, want more than 1`);
-    if (!(backoffFactor > 0 && backoffFactor < 1)) {
-      throw new InputError(`backoff factor is ${backoffFactor}, want between 0 and 1`);
-    }
-    if (!Number.isInteger(growthInterval) || growthInterval < 1) {
-      throw new InputError(`growth interval is ${growthInterval}, want a positive whole number`);
-    }
-    this.current = { scale: initialScale, growthTracker: 0 };
-    this.growthFactor = growthFactor;
-    this.backoffFactor = backoffFactor;
-    this.growthInterval = growthInterval;
+  constructor(initialScale = 65536) {
+    this.state = { scale: initialScale, growthTracker: 0 };
   }
 
   /** Multiply the loss by this. */
   get scale(): number {
-    return this.current.scale;
+    return this.state.scale;
   }
 
   /** Runs the optimizer's step unless a gradient overflowed, then adapts the scale. Returns whether the step ran. */
@@ -77,25 +53,14 @@ export class GradScaler {
 
   /** Adapts the scale. Call it after each step, skipped ones included. */
   update(overflowed: boolean): void {
-    const { scale, growthTracker } = this.current;
+    const { scale, growthTracker } = this.state;
     if (overflowed) {
-      this.current = { scale: scale * this.backoffFactor, growthTracker: 0 };
-    } else if (growthTracker + 1 === this.growthInterval) {
-      this.current = { scale: scale * this.growthFactor, growthTracker: 0 };
+      this.state = { scale: scale * BACKOFF_FACTOR, growthTracker: 0 };
+    } else if (growthTracker + 1 === GROWTH_INTERVAL) {
+      this.state = { scale: scale * GROWTH_FACTOR, growthTracker: 0 };
     } else {
-      this.current = { scale, growthTracker: growthTracker + 1 };
+      this.state = { scale, growthTracker: growthTracker + 1 };
     }
-  }
-
-  get state(): GradScalerState {
-    return { ...this.current };
-  }
-
-  set state(state: GradScalerState) {
-    if (!(state.scale > 0) || !Number.isInteger(state.growthTracker) || state.growthTracker < 0) {
-      throw new InputError(`not the state of a GradScaler: ${JSON.stringify(state)}`);
-    }
-    this.current = { scale: state.scale, growthTracker: state.growthTracker };
   }
 }
 

@@ -34,6 +34,9 @@ export type EpochRecord = Checked<typeof epochRecord>;
 export interface History {
   epochs: EpochRecord[];
   steps: StepRecord[];
-  /** True if training was stopped early. The last epoch may then be incomplete. */
+  /**
+   * True if training was interrupted (stop button, Ctrl-C, `signal`) and can be resumed. The last epoch may then be
+   * incomplete. False after `stopEarly`.
+   */
   interrupted: boolean;
 }

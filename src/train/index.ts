@@ -2,7 +2,7 @@
 export { AdamW, type AdamWOptions, type AdamWState } from './adamw';
 export { PlainAdamW } from './adamw-plain';
 export { findLearningRate, type RateOptions, type RateSearch } from './find-rate';
-export { GradScaler, type GradScalerOptions, type GradScalerState } from './grad-scaler';
+export { GradScaler, type GradScalerState } from './grad-scaler';
 export {
   type EpochRecord,
   epochRecord,
@@ -13,7 +13,7 @@ export {
 export { continueTraining, type TrainCallbacks, type TrainOptions, train } from './loop';
 export { countCorrect, crossEntropy, crossEntropySum } from './loss';
 export { type Schedule, scheduledRate } from './schedule';
-export { TRAIN_SETTINGS, type TrainSettings, trainSettings } from './settings';
+export { TRAIN_SETTINGS, type TrainSettings } from './settings';
 export { trainStep } from './step';
 export {
   DivergedError,

@@ -13,8 +13,8 @@ export interface TrainCallbacks {
   validate?: () => Promise<{ loss: number; accuracy: number } | undefined>;
   /** Called after each step, and awaited. */
   onStep?: (training: Training) => void | Promise<void>;
-  /** Called after each epoch and its validation, and awaited. */
-  onEpoch?: (record: EpochRecord, training: Training) => void | Promise<void>;
+  /** Called after each epoch and its validation, and awaited. `isLast`: training ends now. */
+  onEpoch?: (record: EpochRecord, training: Training, isLast: boolean) => void | Promise<void>;
   /** Asked after each epoch: whether to end before the last one. */
   stopEarly?: (history: History) => boolean;
   /** Stops training after the current step. */
@@ -71,8 +71,8 @@ export async function continueTraining(
     history.interrupted = signal?.aborted ?? false;
     const record = addEpoch(training, validation);
     if (!history.interrupted) nextEpoch(training);
-    await onEpoch?.(record, training);
     isOver = training.epoch > epochs || (!history.interrupted && (stopEarly?.(history) ?? false));
+    await onEpoch?.(record, training, isOver || history.interrupted);
   }
   history.interrupted = !isOver;
   return history;

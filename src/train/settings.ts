@@ -1,6 +1,6 @@
 /**
- * Every hyper-parameter, declared once. The library's defaults and checks, the command-line options, `config.json` and
- * the comparison when a run resumes all come from this table.
+ * Every setting of training, declared once. (Dropout belongs to the model: `AlexNetOptions`.) The library's defaults and
+ * checks, the command-line options, `config.json` and the comparison when a run resumes all come from this table.
  */
 import {
   boolean,

@@ -43,7 +43,7 @@ export function trainStep(
     result.skipped = !Number.isFinite(result.lossSum);
 
     // Backward, from the last layer to the first. In the last batch, each variable is updated as soon as its
-    // gradient is complete, which frees the gradient early. With workers, its sum over them is under way meanwhile.
+    // gradient is complete, which frees the gradient early. With workers, summing it over them starts here and goes on in the background.
     const updatesNow = isLast && !workers && !scaler && !result.skipped;
     if (updatesNow) optimizer.beginStep();
     if (!result.skipped) {

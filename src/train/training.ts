@@ -1,5 +1,5 @@
 import { InputError } from '../errors';
-import type { Progress } from '../progress';
+import { lossText, type Progress } from '../progress';
 import type { tf } from '../tf/index';
 import { AdamW } from './adamw';
 import { GradScaler } from './grad-scaler';
@@ -87,7 +87,7 @@ export function stepProgress({ epoch, batch, batches, sums, settings }: Training
     total: batches,
     unit: 'batch',
     seconds,
-    details: `loss=${(loss / images).toFixed(3)}, acc=${((100 * correct) / images).toFixed(1)}%`,
+    details: lossText(loss, correct, images),
   };
 }
 

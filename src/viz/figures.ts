@@ -1,4 +1,5 @@
 /** Figures of a network and its predictions: bars, heat maps, points. */
+import { doubtOf } from '../doubt';
 import type { CalibrationBin, ClassReport } from '../evaluate/index';
 import type { LayerRow } from '../model/index';
 import { BLUE, COLORS, type Figure, figure, LEGEND_ABOVE, ORANGE } from './figure';
@@ -91,7 +92,7 @@ export function probabilitiesFigure(
 ): Figure {
   const best = probabilities.indexOf(Math.max(...probabilities));
   const share = `${(100 * probabilities[best]).toFixed(1)}%`;
-  const verdict = probabilities[best] < 0.8 ? `not sure: ${best}, ${share}` : `${best}, ${share}`;
+  const verdict = `${doubtOf(probabilities) ? 'not sure: ' : ''}${best}, ${share}`;
   const bars = {
     type: 'bar',
     x: probabilities.map((_, label) => String(label)),

@@ -75,8 +75,7 @@ export function showTraining(
       if (!curves.isNew && performance.now() - curves.drawn < 1000 * seconds) return;
       show(stepCurves(steps, title, epochs), false);
     },
-    onEpoch(record, { history, settings }) {
-      const isLast = history.interrupted || record.epoch === settings.epochs;
+    onEpoch(_record, { history }, isLast) {
       show(stepCurves(history.steps, title, history.epochs), isLast);
     },
   };

@@ -5,7 +5,7 @@
  * once, and each viewer picks the best one it supports.
  */
 import { randomUUID } from 'node:crypto';
-import { type Progress, type ProgressListener, turnEventLoop } from '../progress';
+import { type Progress, type ProgressListener, progressOf, turnEventLoop } from '../progress';
 import type { EpochRecord } from '../train/index';
 import { barsDrawing, type Drawing } from './drawings';
 import type { Figure } from './figure';
@@ -136,11 +136,9 @@ export async function* tqdm<T>(
   label: string,
   unit = 'batch',
 ): AsyncGenerator<T> {
-  const listener = showProgress();
-  const started = performance.now();
+  const report = progressOf({ label, total: items.length, unit }, showProgress());
   const show = (done: number) => {
-    const seconds = (performance.now() - started) / 1000;
-    listener({ label, done, total: items.length, unit, seconds });
+    report(done);
     return turnEventLoop();
   };
   for (const [i, item] of items.entries()) {

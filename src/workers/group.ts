@@ -38,7 +38,7 @@ export const WAIT_SECONDS = 120;
 /** How long workers that answer may take to come together. */
 const JOIN_MS = 60_000;
 /** A worker that is silent for this long is lost. */
-export const HEARTBEAT_SECONDS = 5;
+const HEARTBEAT_SECONDS = 5;
 /** How long a text that exists may take to arrive. */
 const TEXT_MS = 10_000;
 /** How long the workers wait for each other at the end: worker 0 may still write the model. */
@@ -48,7 +48,7 @@ const LINGER_MS = 1000;
 export const LOST_EXIT = 75;
 
 /** Another worker has ended or does not answer. */
-export class WorkerLostError extends InputError {
+class WorkerLostError extends InputError {
   override name = 'WorkerLostError';
   override readonly exitCode = LOST_EXIT;
 }

@@ -8,7 +8,6 @@ export {
   lostWorker,
   type TensorFlowGroup,
   WAIT_SECONDS,
-  WorkerLostError,
 } from './group';
 export { launchWorkers, type Outcome, threadsFor } from './launch';
 export { freePorts, meet } from './meet';

@@ -390,9 +390,15 @@ describe('CSV', () => {
 });
 
 test('a place that does not exist, or is something else', async () => {
-  await expect(loadImages(path.join(temporary, 'nowhere'), 'train')).rejects.toThrow(
-    'no such folder or file',
-  );
+  const beside = folderOf(temporary, 'beside', {
+    'a/nowhere/train-images-idx3-ubyte': images,
+    'a/nowhere/train-labels-idx1-ubyte': labels,
+  });
+  for (const folder of [temporary, beside]) {
+    await expect(loadImages(path.join(folder, 'nowhere'), 'train')).rejects.toThrow(
+      'no such folder or file',
+    );
+  }
   await expect(loadImages(__filename, 'train')).rejects.toThrow(
     /load\.test\.ts: want a folder with/,
   );

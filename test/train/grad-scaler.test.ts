@@ -14,14 +14,14 @@ test("PyTorch's defaults: 65536, halved at an overflow, doubled after 2,000 step
 });
 
 test('an overflow restarts the count', () => {
-  const scaler = new GradScaler({ initialScale: 8, growthInterval: 3 });
+  const scaler = new GradScaler(8);
   for (const overflowed of [false, false, true, false, false]) scaler.update(overflowed);
   expect(scaler.state).toEqual({ scale: 4, growthTracker: 2 });
 });
 
 test('divides gradients by the scale, and returns null if one is not finite', async () => {
   await expectNoLeak(() => {
-    const scaler = new GradScaler({ initialScale: 4 });
+    const scaler = new GradScaler(4);
     const gradients = { a: tf.tensor1d([4, -8]), b: tf.scalar(2) };
     const unscaled = scaler.unscale(gradients)!;
     expect([[...unscaled.a.dataSync()], unscaled.b.dataSync()[0]]).toEqual([[1, -2], 0.5]);
@@ -40,16 +40,4 @@ test('its state can be loaded into another one', () => {
   from.update(false);
   to.state = JSON.parse(JSON.stringify(from.state));
   expect(to.state).toEqual({ scale: 32768, growthTracker: 1 });
-  expect(() => {
-    to.state = { scale: Number.NaN, growthTracker: 0 };
-  }).toThrow('not the state of a GradScaler');
-});
-
-test.each([
-  [{ initialScale: 0 }, 'initial scale is 0, want more than 0'],
-  [{ growthFactor: 1 }, 'growth factor is 1, want more than 1'],
-  [{ backoffFactor: 1 }, 'backoff factor is 1, want between 0 and 1'],
-  [{ growthInterval: 0.5 }, 'growth interval is 0.5'],
-])('refuses %j', (options, message) => {
-  expect(() => new GradScaler(options)).toThrow(message);
 });

@@ -1,7 +1,14 @@
 import { slice } from '../../src/data/index';
 import { evaluate } from '../../src/evaluate/index';
 import type { Progress } from '../../src/progress';
-import { type EpochRecord, scheduledRate, stepProgress, train } from '../../src/train/index';
+import {
+  type EpochRecord,
+  type History,
+  scheduledRate,
+  stepProgress,
+  type Training,
+  train,
+} from '../../src/train/index';
 import { barNetwork, barSet, weightsOf } from '../support/sets';
 import { expectNoLeak, maxDifference } from '../support/tensors';
 
@@ -36,6 +43,21 @@ test('learns, reports its progress, and leaks nothing', async () => {
   ]);
   expect(progress.every((p) => p.total === 8)).toBe(true);
   expect(last.imagesPerSecond).toBeCloseTo(150 / last.seconds, 6);
+});
+
+test('onEpoch is told when an epoch is the last one, also of a run that ends early', async () => {
+  const options = { batchSize: 10, epochs: 3 };
+  for (const [stopEarly, last] of [
+    [() => false, [false, false, true]],
+    [({ epochs }: History) => epochs.length === 2, [false, true]],
+  ] as const) {
+    const seen: boolean[] = [];
+    const onEpoch = (_record: EpochRecord, _training: Training, isLast: boolean) => {
+      seen.push(isLast);
+    };
+    await train(barNetwork(), slice(set, 0, 20), { ...options, stopEarly, onEpoch });
+    expect(seen).toEqual(last);
+  }
 });
 
 test('bfloat16 learns as float32 does, and leaks nothing', async () => {

@@ -32,7 +32,7 @@ test('four accumulated batches equal one large batch', () => {
 });
 
 test('float16: an overflow skips the step and halves the scale, until a step succeeds', () => {
-  const scaler = new GradScaler({ initialScale: 2 ** 40 });
+  const scaler = new GradScaler(2 ** 40);
   const state = { ...training({ precision: 'float16' }), scaler };
   const before = weightsOf(state.model);
   const results = Array.from({ length: 40 }, () => trainStep(state, set, [[0, 1, 2, 3]]));

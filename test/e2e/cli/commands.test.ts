@@ -68,7 +68,7 @@ test('train writes config, history and model', () => {
   expect(fs.readdirSync(path.join(run, 'model')).sort()).toEqual(['model.json', 'weights.bin']);
 });
 
-test('evaluate --json prints only JSON', async () => {
+test('evaluate --json prints only JSON, and keeps the result of a run in its folder', async () => {
   const { code, stdout, stderr } = await cli('evaluate', '--model', run, '--data', data, '--json');
   expect([code, stderr]).toEqual([0, '']);
   const { images, loss, accuracy, confusion } = JSON.parse(stdout);
@@ -76,6 +76,7 @@ test('evaluate --json prints only JSON', async () => {
   expect(accuracy).toBeGreaterThan(0.5);
   expect(loss).toBeGreaterThan(0);
   expect(confusion.flat().reduce((a: number, b: number) => a + b, 0)).toBe(40);
+  expect(json(path.join(run, 'test.json'))).toEqual({ images, loss, accuracy, confusion });
 });
 
 test('predict reads the digits in files, prints bars, draws the steps and accepts --as-is', async () => {
@@ -157,7 +158,7 @@ test('compare prints a table or JSON, and draws the curves', async () => {
   expect(text.stderr).toBe('');
   expect(text.stdout).toMatch(/^batchSize +10 +128$/m);
   expect(text.stdout).toMatch(/^Epochs +2 +5$/m);
-  expect(text.stdout).toMatch(/^Test accuracy +– +99\.62%$/m);
+  expect(text.stdout).toMatch(/^Test accuracy +\d+\.\d\d% +99\.62%$/m);
   expect(fs.readFileSync(picture, 'utf8')).toMatch(/^<svg /);
   const [mine, stored] = JSON.parse(asJson.stdout);
   expect(mine).toMatchObject({ folder: run, epochs: 2, settings: { learningRate: 0.001 } });

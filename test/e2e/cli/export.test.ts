@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { alexnet } from '../../../src/model/index';
+import { alexnet, SMALL } from '../../../src/model/index';
 import { saveModel } from '../../../src/storage/index';
 import { cli, expectOneLineError, inParallel } from '../../support/command';
 import { folderOf, idxImages, idxLabels, temporaryFolder } from '../../support/idx';
@@ -71,6 +71,10 @@ test('bad input gives a one-line error, and nothing is written', async () => {
   const [file, folder] = [place('there.pth'), place('others')];
   fs.writeFileSync(file, 'mine');
   folderOf(temporary, 'others', { 'notes.txt': 'mine' });
+  const three = place('three');
+  const other = alexnet({ ...SMALL, classes: 3 });
+  await saveModel(other, three);
+  other.dispose();
   const to = place('new');
   const cases: [string[], RegExp][] = [
     [['--model', model, '--to', file], /there\.pth: already exists\. Pass --force to overwrite it/],
@@ -83,6 +87,10 @@ test('bad input gives a one-line error, and nothing is written', async () => {
     [
       ['--model', model, '--to', to, '--quantize', '--data', data, '--images', '41'],
       /--images 41: there are only 40/,
+    ],
+    [
+      ['--model', three, '--to', to, '--quantize', '--data', data, '--images', '40'],
+      /the model has 3 classes, .* has 10/,
     ],
     [['--model', model, '--to', `${to}.onnx`], /cannot write \.onnx.*torch\.onnx\.export/],
     [['--model', model], /required option '--to <path>' not specified/],
