@@ -2,6 +2,7 @@
 // (tslab resolves imports from its working directory, and Jupyter sets that to the notebook's folder.)
 // tslab 1.0.22 is changed: it starts faster, it tells when imported code has changed, and three faults are avoided.
 const path = require('node:path');
+require('./typescript.cjs');
 const { declarationFile, openDeclarations } = require('./declarations.cjs');
 
 const root = path.dirname(__dirname);
@@ -19,7 +20,6 @@ const told = new Map();
 require.cache[compiler].exports = fasterCompiler();
 changeConverter();
 sayInputErrorsInOneLine();
-require('./typescript.cjs');
 endWithParent();
 require('tslab/dist/main.js').startKernel({ configPath: process.argv[2], enableFindLocal: false });
 
