@@ -489,6 +489,17 @@ test('a frozen run that cannot start leaves the model trainable', async () => {
   model.dispose();
 });
 
+test('what a killed process left while it wrote is deleted, and nothing else', async () => {
+  const folder = newFolder();
+  await session(folder, { ...base, checkpointSteps: 1 }, 2);
+  for (const name of ['model.12.tmp', 'model.12.tmp.old', 'notes.tmp']) {
+    fs.mkdirSync(path.join(folder, name));
+  }
+  await session(folder, { ...base, checkpointSteps: 1, resume: 'yes' });
+  const names = fs.readdirSync(folder).filter((name) => name.includes('.tmp'));
+  expect(names).toEqual(['notes.tmp']);
+});
+
 function flip(file: string, position: number): void {
   const bytes = fs.readFileSync(file);
   bytes[position] ^= 1;
