@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { positiveInteger } from '../checks';
+import { messageOf } from '../errors';
 import { confidenceInterval, evaluate } from '../evaluate/index';
 import { classNamesOf } from '../model/index';
 import { RUN_SETTINGS, readRun, writeTest } from '../runs/index';
@@ -60,7 +61,11 @@ async function evaluateCommand(args: EvaluateArguments): Promise<void> {
     precision: resolvePrecision(args.precision),
     onProgress: progressUnless(args.json),
   });
-  if (args.images === undefined && isRunOn(args.model, args.data)) writeTest(args.model, result);
+  try {
+    if (args.images === undefined && isRunOn(args.model, args.data)) writeTest(args.model, result);
+  } catch (error) {
+    warn(messageOf(error)); // the folder cannot be written, or is damaged
+  }
   const { images: count, loss, accuracy, confusion } = result;
   const interval = confidenceInterval(accuracy, count);
   if (args.json) {

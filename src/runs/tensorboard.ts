@@ -5,11 +5,12 @@
  * There is one file per epoch and curve. A resumed run writes the file of its current epoch again, so no step is
  * there twice. tfjs-node's own writer cannot do that, and needs gigabytes for the histogram of a dense layer.
  *
- * Format: github.com/tensorflow/tensorboard, `compat/proto/event.proto`, `summary.proto` and `histogram.proto`, in TFRecord files.
+ * Format: github.com/tensorflow/tensorboard, `compat/proto/event.proto`, `summary.proto` and `histogram.proto`, in
+ * TFRecord files.
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import protobuf from 'protobufjs';
+import type { parse, Type } from 'protobufjs';
 import { makeFolder } from '../files';
 import { namedWeights } from '../model/index';
 import type { tf } from '../tf/index';
@@ -41,7 +42,15 @@ message HistogramProto {
   repeated double bucket = 7;
 }
 `;
-const EVENT = protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType('Event');
+let eventType: Type | undefined;
+
+function encodeEvent(event: object): Uint8Array {
+  if (!eventType) {
+    const library = require('protobufjs') as { parse: typeof parse }; // not before: loading it takes 0.05 s
+    eventType = library.parse(SCHEMA, { keepCase: true }).root.lookupType('Event');
+  }
+  return eventType.encode({ wall_time: Date.now() / 1000, ...event }).finish();
+}
 
 const BINS = 30;
 
@@ -83,8 +92,7 @@ export class TensorBoardLog {
   private append(curve: 'train' | 'validation', ...events: object[]): void {
     const file = path.join(this.folder, curve, fileName(this.epoch));
     const all = fs.existsSync(file) ? events : [{ file_version: 'brain.Event:2' }, ...events];
-    const contents = all.map((event) => EVENT.encode({ wall_time: Date.now() / 1000, ...event }));
-    fs.appendFileSync(file, Buffer.concat(contents.map((content) => record(content.finish()))));
+    fs.appendFileSync(file, Buffer.concat(all.map((event) => record(encodeEvent(event)))));
   }
 }
 
