@@ -111,7 +111,7 @@ function environmentOf({ threads }: Sizes): NodeJS.ProcessEnv {
 
 /** Removes the allocator settings that `npm run` sets. TensorFlow's stay, or one contender takes the whole GPU. */
 function withoutTuning(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const settings: Record<string, string> = require('../scripts/runtime-env.json');
+  const settings: Record<string, string> = require('../scripts/setup/runtime-env.json');
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => !(name in settings) || name.startsWith('TF_')),
   );

@@ -1,9 +1,9 @@
 // node scripts/run.mjs FILE.ts [ARG…]: installs what is missing, then runs a TypeScript file of the project.
 import path from 'node:path';
-import { fail } from './command.mjs';
-import { root, typescript, userFolder } from './environment.mjs';
-import { launch } from './launch.mjs';
-import { setup } from './setup.mjs';
+import { fail } from './setup/command.mjs';
+import { root, typescript, userFolder } from './setup/environment.mjs';
+import { launch } from './setup/launch.mjs';
+import { setup } from './setup/setup.mjs';
 
 const [file, ...args] = process.argv.slice(2);
 try {

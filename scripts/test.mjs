@@ -1,9 +1,9 @@
 // npm test [-- JEST ARGUMENTS]: types, lint and format, then jest. With arguments: jest only.
 import path from 'node:path';
-import { fail } from './command.mjs';
-import { nodeModules, root } from './environment.mjs';
-import { launch } from './launch.mjs';
-import { setup } from './setup.mjs';
+import { fail } from './setup/command.mjs';
+import { nodeModules, root } from './setup/environment.mjs';
+import { launch } from './setup/launch.mjs';
+import { setup } from './setup/setup.mjs';
 
 const jestArguments = process.argv.slice(2);
 const tsc = path.join(nodeModules, 'typescript', 'bin', 'tsc');
@@ -12,7 +12,7 @@ const jest = path.join(nodeModules, 'jest', 'bin', 'jest.js');
 const checks = [
   ['types of the project', [tsc, '--project', root]],
   // Code that runs in a browser has its own tsconfig.json.
-  ...['src/image', 'src/draw/page', 'scripts/page'].map((folder) => [
+  ...['src/image', 'src/draw/page', 'scripts/tutorial/page'].map((folder) => [
     `types of ${folder}`,
     [tsc, '--project', path.join(root, folder)],
   ]),

@@ -63,9 +63,9 @@ gpuTest(
   300_000,
 );
 
-/** The value of an expression on `m`, the module scripts/cuda.mjs. */
+/** The value of an expression on `m`, the module scripts/setup/cuda.mjs. */
 async function inCuda(expression: string): Promise<unknown> {
-  const script = `import('./scripts/cuda.mjs').then(async (m) => console.log(JSON.stringify(${expression})))`;
+  const script = `import('./scripts/setup/cuda.mjs').then(async (m) => console.log(JSON.stringify(${expression})))`;
   const { stdout, stderr } = await command(['--eval', script]);
   if (!stdout) throw new Error(stderr);
   return JSON.parse(stdout);

@@ -15,7 +15,7 @@ import { AdamW } from '../train/index';
 const atStart = fs.existsSync('/proc/self/environ')
   ? fs.readFileSync('/proc/self/environ', 'utf8').split('\0')
   : [];
-const settings: Record<string, string> = require('../../scripts/runtime-env.json');
+const settings: Record<string, string> = require('../../scripts/setup/runtime-env.json');
 const allocator = Object.entries(settings).filter(([name]) => /MALLOC|malloc/.test(name));
 
 /** What training needs from the device. Each returns numbers and what they should be. */

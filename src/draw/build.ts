@@ -1,4 +1,4 @@
-/** Writes the page. Does not import TensorFlow, because scripts/tutorial.mjs writes the page too. */
+/** Writes the page. Does not import TensorFlow, because scripts/tutorial/tutorial.mjs writes the page too. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';

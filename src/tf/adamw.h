@@ -1,4 +1,4 @@
-// One step of AdamW in a single pass over memory, compiled into the binding (scripts/tfjs-node-gpu.patch).
+// One step of AdamW in a single pass over memory, compiled into the binding (scripts/native/tfjs-node-gpu.patch).
 //
 // With 57 million weights a step is as fast as memory: TensorFlow's ResourceApplyAdam reads and writes 1.6 GB, and the
 // passes around it (decay, gradients from bfloat16, weights to bfloat16) as much again. This does all in one.

@@ -70,7 +70,7 @@ export interface Backend {
     createTensor(shape: number[], dtype: number, values: unknown): Handle;
     deleteTensor(handle: Handle): void;
     tensorDataSync(handle: Handle): Float32Array;
-    // From here on: what our patch adds to the binding (scripts/tfjs-node-gpu.patch).
+    // From here on: what our patch adds to the binding (scripts/native/tfjs-node-gpu.patch).
     /**
      * One step of AdamW for one variable, on the CPU: `numbers` are decay, rate, β₁, β₂ and ε. Changes the weights, the
      * two moments and the weights' bfloat16 copy, if there is one, in place. Handles that share memory with the weights

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-const { openDeclarations } = require('../../scripts/declarations.cjs');
+const { openDeclarations } = require('../../scripts/kernel/declarations.cjs');
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'alexnet-test-'));
 const [file, other] = ['size.ts', 'colour.ts'].map((name) => path.join(root, 'src', name));

@@ -15,7 +15,7 @@ const temporary = temporaryFolder();
 /** Runs code in which `environment`, `machine` and `install` are modules of scripts/, and reads what it prints. */
 async function scripts(code: string, env: NodeJS.ProcessEnv = {}) {
   const imports = ['environment', 'machine', 'install'].map(
-    (name) => `import * as ${name} from './scripts/${name}.mjs';`,
+    (name) => `import * as ${name} from './scripts/setup/${name}.mjs';`,
   );
   const signal = 'const { signal } = new AbortController();';
   const all = `${imports.join('')}${signal}${code}`;
@@ -53,7 +53,7 @@ describe('the Python environment', () => {
       prefix: path.join(root, '.venv'),
       foreign: mine,
     });
-    const { stdout } = await command(['scripts/doctor.mjs'], { CONDA_PREFIX: mine });
+    const { stdout } = await command(['scripts/setup/doctor.mjs'], { CONDA_PREFIX: mine });
     expect(stdout).toContain(
       `.venv (the conda environment ${mine} was not made from environment.yml)`,
     );
@@ -199,7 +199,7 @@ describe('installs', () => {
       fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true });
     return folder;
   };
-  const setup = 'scripts/setup.mjs';
+  const setup = 'scripts/setup/setup.mjs';
 
   test('a folder that cannot be written is named, with its owner', () => {
     const folder = project();

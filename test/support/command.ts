@@ -20,7 +20,7 @@ export function command(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Re
 /** Runs a Python script in the project's Python environment and collects its output. */
 export async function python(...args: string[]): Promise<Result> {
   const find =
-    "import('./scripts/environment.mjs').then((m) => console.log(m.pythonEnvironment().python))";
+    "import('./scripts/setup/environment.mjs').then((m) => console.log(m.pythonEnvironment().python))";
   const { stdout } = await command(['--eval', find]);
   return collect(stdout.trim(), args, process.env);
 }

@@ -1,4 +1,4 @@
-/** What scripts/tfjs-node-gpu.patch adds to the binding. `test/workers/` tests the cluster. */
+/** What scripts/native/tfjs-node-gpu.patch adds to the binding. `test/workers/` tests the cluster. */
 import { hashOf } from '../../src/files';
 import { attribute, backend, castHandle, DType, free, runOp, tf } from '../../src/tf/index';
 

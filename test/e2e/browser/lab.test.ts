@@ -228,7 +228,7 @@ async function startLab(): Promise<Lab> {
   const lab: ChildProcess = spawn(
     process.execPath,
     [
-      'scripts/lab.mjs',
+      'scripts/tutorial/lab.mjs',
       '--no-browser',
       '--expose-app-in-browser',
       `--ServerApp.port=${port}`,

@@ -177,7 +177,7 @@ test('--help', async () => {
 
 test('output to a full disk is a one-line error, and a closed pipe is none', async () => {
   const commands = [
-    ['scripts/doctor.mjs'],
+    ['scripts/setup/doctor.mjs'],
     ['scripts/run.mjs', 'src/cli/evaluate.ts', '--model', run, '--images', '10'],
   ];
   const shell = (args: string[], to: string) =>
@@ -285,8 +285,8 @@ test('evaluate and predict refuse what is not a model, data or an image', async 
 
 test('doctor finds nothing wrong, in text and in JSON', async () => {
   const [plain, machine] = await Promise.all([
-    command(['scripts/doctor.mjs']),
-    command(['scripts/doctor.mjs', '--json']),
+    command(['scripts/setup/doctor.mjs']),
+    command(['scripts/setup/doctor.mjs', '--json']),
   ]);
   expect(plain.stdout).not.toMatch(/✗/);
   const { ok, checks } = JSON.parse(machine.stdout);
@@ -307,7 +307,7 @@ test('doctor finds nothing wrong, in text and in JSON', async () => {
 });
 
 test('doctor names a problem and its fix', async () => {
-  const { code, stdout } = await command(['scripts/doctor.mjs', '--json'], {
+  const { code, stdout } = await command(['scripts/setup/doctor.mjs', '--json'], {
     MALLOC_MMAP_MAX_: '7',
   });
   const bad = JSON.parse(stdout).checks.filter((check: { ok: boolean }) => !check.ok);
@@ -323,6 +323,6 @@ test('doctor names a problem and its fix', async () => {
 });
 
 test('a second set-up finds nothing to do', async () => {
-  const { code, stdout, stderr } = await command(['scripts/setup.mjs']);
+  const { code, stdout, stderr } = await command(['scripts/setup/setup.mjs']);
   expect([code, stdout, stderr]).toEqual([0, 'Ready: nothing to do.\n', '']);
 });

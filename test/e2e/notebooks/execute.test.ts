@@ -10,7 +10,7 @@ requireLoopback();
 const temporary = temporaryFolder();
 const text = (...parts: string[]) => fs.readFileSync(path.join(temporary, ...parts), 'utf8');
 const tutorial = (...args: string[]) =>
-  command(['scripts/tutorial.mjs', '--output', path.join(temporary, 'output'), ...args]);
+  command(['scripts/tutorial/tutorial.mjs', '--output', path.join(temporary, 'output'), ...args]);
 
 /** Writes a notebook of code cells and returns its file. */
 function notebook(name: string, ...sources: string[]): string {
@@ -83,7 +83,7 @@ test('when a kernel ends, the error says how and why, and where the rest is', as
   };
   const output = (name: string) => path.join(temporary, 'ends', name);
   const [aborted, late, killed] = await inParallel(Object.entries(ends), ([name, source]) =>
-    command(['scripts/tutorial.mjs', '--output', output(name), notebook(name, source)]),
+    command(['scripts/tutorial/tutorial.mjs', '--output', output(name), notebook(name, source)]),
   );
   const file = `${output('aborted')}/aborted`;
   expect(aborted.stderr).toBe(
@@ -110,7 +110,7 @@ test('of two tutorials that use the same folders, the second does not start', as
   );
   const output = (name: string) => path.join(temporary, 'two', name);
   const into = (name: string, file: string) =>
-    command(['scripts/tutorial.mjs', '--output', output(name), file]);
+    command(['scripts/tutorial/tutorial.mjs', '--output', output(name), file]);
   const first = into('one', waits);
   while (!fs.existsSync(path.join(output('one'), '.lock'))) {
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -136,9 +136,9 @@ test('another kernel named tslab is not used, and doctor names it', async () => 
     ...{ HOME: home, XDG_DATA_HOME: undefined, JUPYTER_DATA_DIR: undefined },
     ...{ JUPYTER_PATH: path.join(home, '.local/share/jupyter'), JUPYTER_PREFER_ENV_PATH: '0' },
   };
-  const args = ['scripts/tutorial.mjs', '--output', path.join(home, 'output'), good];
+  const args = ['scripts/tutorial/tutorial.mjs', '--output', path.join(home, 'output'), good];
   expect(await command(args, env)).toMatchObject({ code: 0, stderr: '' });
-  const { stdout } = await command(['scripts/doctor.mjs'], env);
+  const { stdout } = await command(['scripts/setup/doctor.mjs'], env);
   expect(stdout).toContain(
     `tslab, for this checkout; there is another in ${home}/.local/${kernel}, `,
   );
@@ -146,7 +146,12 @@ test('another kernel named tslab is not used, and doctor names it', async () => 
 
 test('a home folder that cannot be written is replaced', async () => {
   const home = path.join(good, 'home'); // not even root can create a folder in a file
-  const args = ['scripts/tutorial.mjs', '--output', path.join(temporary, 'homeless'), good];
+  const args = [
+    'scripts/tutorial/tutorial.mjs',
+    '--output',
+    path.join(temporary, 'homeless'),
+    good,
+  ];
   const { code, stderr } = await command(args, { HOME: home });
   expect(stderr).toBe(
     `note: the home folder ${home} cannot be written; a temporary one is used while this command runs\n`,
@@ -198,9 +203,9 @@ test('a file that is not a notebook is a one-line error', async () => {
 
 test('unknown options, profiles and notebooks are one-line errors', async () => {
   const results = await Promise.all([
-    command(['scripts/tutorial.mjs', '--fast']),
-    command(['scripts/tutorial.mjs', '--profile', 'slow']),
-    command(['scripts/tutorial.mjs', 'nowhere.ipynb']),
+    command(['scripts/tutorial/tutorial.mjs', '--fast']),
+    command(['scripts/tutorial/tutorial.mjs', '--profile', 'slow']),
+    command(['scripts/tutorial/tutorial.mjs', 'nowhere.ipynb']),
   ]);
   const messages = [
     /Unknown option '--fast'/,

@@ -80,14 +80,16 @@ const names = ['sections', 'small'];
 beforeAll(async () => {
   for (const name of names) fs.copyFileSync(fixture(name), saved(name));
   const args = ['--output', output, '--save', ...names.map(saved)];
-  const run = await command(['scripts/tutorial.mjs', ...args]);
+  const run = await command(['scripts/tutorial/tutorial.mjs', ...args]);
   expect([run.code, run.stderr]).toEqual([0, '']);
   // A notebook in a folder `zh` is in Chinese, and so are its figures and its page.
   const chinese = path.join(temporary, 'zh', 'small.ipynb');
   fs.mkdirSync(path.dirname(chinese));
   fs.copyFileSync(fixture('small'), chinese);
   const place = ['--output', path.join(output, 'zh')];
-  expect(await command(['scripts/tutorial.mjs', ...place, chinese])).toMatchObject({ code: 0 });
+  expect(await command(['scripts/tutorial/tutorial.mjs', ...place, chinese])).toMatchObject({
+    code: 0,
+  });
 }, 180_000);
 
 test('the cells print what they should, and nothing goes wrong', () => {
@@ -296,7 +298,7 @@ describeBrowser('pages', () => {
     const test = { images: 10_000, accuracy: 0.9788, loss: 0.07 };
     fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(before), train, test }));
     const written = await python(
-      'scripts/page.py',
+      'scripts/tutorial/page.py',
       output,
       'node_modules/plotly.js-cartesian-dist-min/plotly-cartesian.min.js',
     );

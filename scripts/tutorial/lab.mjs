@@ -1,9 +1,9 @@
 // npm run lab [-- [--language en|zh] JUPYTERLAB OPTIONS]: opens the notebooks in JupyterLab, on this machine only, with
 // a token.
-import { fail, UserError } from './command.mjs';
-import { pythonEnvironment } from './environment.mjs';
-import { launch } from './launch.mjs';
-import { setup } from './setup.mjs';
+import { fail, UserError } from '../setup/command.mjs';
+import { pythonEnvironment } from '../setup/environment.mjs';
+import { launch } from '../setup/launch.mjs';
+import { setup } from '../setup/setup.mjs';
 
 const options = process.argv.slice(2);
 const at = options.indexOf('--language');

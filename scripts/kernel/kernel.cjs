@@ -2,10 +2,10 @@
 // (tslab resolves imports from its working directory, and Jupyter sets that to the notebook's folder.)
 // tslab 1.0.22 is changed: it starts faster, it tells when imported code has changed, and three faults are avoided.
 const path = require('node:path');
-require('./typescript.cjs');
+require('../typescript.cjs');
 const { declarationFile, openDeclarations } = require('./declarations.cjs');
 
-const root = path.dirname(__dirname);
+const root = path.resolve(__dirname, '../..');
 if (path.basename(process.cwd()) === 'zh') process.env.FIGURE_LANGUAGE = 'zh';
 process.chdir(root);
 const compiler = require.resolve('@tslab/typescript-for-tslab', {
@@ -118,7 +118,7 @@ function compilesCore(convert) {
 
 function loadTensorFlow() {
   try {
-    require('../src/tf/index.ts');
+    require('../../src/tf/index.ts');
   } catch {} // The first cell will tell.
 }
 

@@ -4,7 +4,7 @@ Usage: execute.py [--answers] OUTPUT_FOLDER NOTEBOOK...
 
 --answers runs the code of the answers to the exercises too, after the notebook's own cells, but does not save it.
 
-Reports progress to scripts/tutorial.mjs as JSON lines on standard output. Stops at the first notebook that
+Reports progress to scripts/tutorial/tutorial.mjs as JSON lines on standard output. Stops at the first notebook that
 fails and exits with 1; the part that ran is saved too.
 """
 

@@ -33,7 +33,7 @@ import {
 const MARK = '.tutorial-setup.json';
 
 /** What we add to the binding: several processes that train together (src/workers/), and AdamW in one pass. */
-const BINDING_PATCH = path.join(root, 'scripts', 'tfjs-node-gpu.patch');
+const BINDING_PATCH = path.join(root, 'scripts', 'native', 'tfjs-node-gpu.patch');
 const ADAMW = path.join(root, 'src', 'tf', 'adamw.h');
 
 /**
@@ -75,7 +75,7 @@ function npmPackages() {
 function pythonPackages({ prefix, python, conda, foreign }, requestedDevice) {
   const mark = path.join(prefix, MARK);
   const { device, gpu, unusable } = chosenDevice(prefix, requestedDevice);
-  const cuda = path.join(root, 'scripts', 'cuda.txt');
+  const cuda = path.join(root, 'scripts', 'setup', 'cuda.txt');
   const pins = pythonPins();
   const wheel = tensorflowRequirement(pins.tensorflow, gpu);
   const key = sha256(
@@ -263,7 +263,11 @@ function kernel({ prefix }) {
   const settings = path.join(prefix, 'share', 'jupyter', 'lab', 'settings', 'overrides.json');
   const files = {
     [path.join(kernelFolder(prefix), 'kernel.json')]: {
-      argv: [process.execPath, path.join(root, 'scripts', 'kernel.cjs'), '{connection_file}'],
+      argv: [
+        process.execPath,
+        path.join(root, 'scripts', 'kernel', 'kernel.cjs'),
+        '{connection_file}',
+      ],
       display_name: 'TypeScript (tslab)',
       language: 'typescript',
       interrupt_mode: 'signal',

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const nodeModules = path.join(root, 'node_modules');
 export const bindingPackage = path.join(nodeModules, '@tensorflow', 'tfjs-node-gpu');
 
@@ -18,7 +18,7 @@ export const userFolder = process.env.INIT_CWD ?? process.cwd();
  * TensorFlow's CUDA build, its libraries are on the linker's path: the list inside TensorFlow 2.21 is not complete.
  */
 export function runtimeSettings() {
-  const settings = JSON.parse(read(path.join(root, 'scripts', 'runtime-env.json')));
+  const settings = JSON.parse(read(path.join(root, 'scripts', 'setup', 'runtime-env.json')));
   const cuda = cudaFolders(pythonEnvironment().prefix).join(':');
   // Jupyter inserts the variable's value.
   return cuda ? { ...settings, LD_LIBRARY_PATH: `${cuda}:$LD_LIBRARY_PATH` } : settings;

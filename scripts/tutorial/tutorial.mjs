@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import readline from 'node:readline';
 import { promisify } from 'node:util';
-import { commandLine, fail, isTerminal, UserError } from './command.mjs';
+import { commandLine, fail, isTerminal, UserError } from '../setup/command.mjs';
 import {
   nodeModules,
   pythonEnvironment,
@@ -14,8 +14,8 @@ import {
   root,
   runtimeEnvironment,
   userFolder,
-} from './environment.mjs';
-import { setup } from './setup.mjs';
+} from '../setup/environment.mjs';
+import { setup } from '../setup/setup.mjs';
 
 const HELP = `Usage: npm run tutorial [-- [--profile quick|full] [--language en|zh] [--save] [--answers]
                                 [NOTEBOOK…]]
@@ -86,7 +86,7 @@ function notebooksNamed(names, folder) {
  */
 async function lockFolders(output, notebooks) {
   const usesRuns = notebooks.some((file) => /\bruns\//.test(read(file)));
-  const { lockFolder, makeFolder } = typescript('../src/files.ts');
+  const { lockFolder, makeFolder } = typescript('../../src/files.ts');
   const places = [[output, 'Choose another folder with --output']];
   if (usesRuns) places.push([path.join(root, 'runs'), 'Use a copy of the project of your own']);
   for (const [folder, advice] of places) {
@@ -102,7 +102,7 @@ async function lockFolders(output, notebooks) {
 /** Loads a TypeScript file of the project, once the set-up has installed tsx. */
 function typescript(file) {
   const require = createRequire(import.meta.url);
-  require('./typescript.cjs');
+  require('../typescript.cjs');
   return require(file);
 }
 
@@ -142,7 +142,7 @@ async function tutorial(output, notebooks, { profile, save, answers }) {
 /** Runs the notebooks. `failure` says what went wrong, if anything. */
 async function execute(files, output, profile, answers) {
   const flags = answers ? ['--answers'] : [];
-  const args = [path.join(root, 'scripts', 'execute.py'), ...flags, output, ...files];
+  const args = [path.join(root, 'scripts', 'tutorial', 'execute.py'), ...flags, output, ...files];
   const child = spawn(pythonEnvironment().python, args, {
     cwd: root,
     env: { ...runtimeEnvironment(), TUTORIAL_PROFILE: profile, PYTHONWARNINGS: 'ignore' },
@@ -187,7 +187,7 @@ function causeIn(errors) {
  * per cell and a line of progress every ten seconds.
  */
 async function display() {
-  const { fitted } = typescript('../src/viz/progress.ts');
+  const { fitted } = typescript('../../src/viz/progress.ts');
   const isTTY = isTerminal(process.stdout);
   let where = '';
   let last = 0;
@@ -232,14 +232,14 @@ function trainingResults(succeeded) {
 /** Writes the page to draw a digit on. */
 async function writeDrawPage(output) {
   // Not src/draw/index.ts, which loads TensorFlow: that takes seconds, and this page needs no model.
-  const { writePage } = typescript('../src/draw/build.ts');
+  const { writePage } = typescript('../../src/draw/build.ts');
   await writePage(output);
 }
 
 /** Writes the pages of the named notebooks, and the index of all pages. */
 async function writePages(output, names) {
   const plotly = path.join(nodeModules, 'plotly.js-cartesian-dist-min', 'plotly-cartesian.min.js');
-  const args = [path.join(root, 'scripts', 'page.py'), output, plotly, ...names];
+  const args = [path.join(root, 'scripts', 'tutorial', 'page.py'), output, plotly, ...names];
   try {
     await promisify(execFile)(pythonEnvironment().python, args, { env: runtimeEnvironment() });
   } catch (error) {
