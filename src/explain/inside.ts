@@ -35,7 +35,7 @@ export function filterChanges(before: tf.LayersModel, after: tf.LayersModel): Gr
   const change = tf.tidy(() => second.sub(first).dataSync<'float32'>());
   return Array.from({ length: filters }, (_, filter) => {
     const values = Array.from({ length: height * width }, (_, i) => change[i * filters + filter]);
-    const largest = Math.max(...values.map(Math.abs)) || 1;
+    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
     return picture(height, width, (i) => 127.5 + (127.5 * values[i]) / largest);
   });
 }

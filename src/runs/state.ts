@@ -111,8 +111,8 @@ export function loadState(
   counting.forEach((layer, i) => {
     layer.calls = state.dropoutCalls[i];
   });
-  history.epochs.push(...state.epochs);
-  history.steps.push(...state.steps);
+  history.epochs = state.epochs;
+  history.steps = state.steps;
   Object.assign(training, { epoch: state.epoch, batch: state.batch, sums: state.sums });
 }
 

@@ -62,7 +62,8 @@ function cells(
   top: number,
 ) {
   const all = values.flat();
-  const [low, high] = range ?? [Math.min(...all), Math.max(...all)];
+  const least = all.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const [low, high] = range ?? [least, all.reduce((a, b) => Math.max(a, b), least)];
   const [height, width] = [values.length, values[0].length];
   const parts = values.flatMap((row, r) =>
     row.map((value, c) => {

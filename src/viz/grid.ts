@@ -115,7 +115,8 @@ export async function heatGrid(
   const large = 112;
   const pixels = resize(image.pixels, image.height, image.width, large);
   const cells = maps.map(({ heat, caption }): Cell => {
-    const largest = Math.max(...Array.from(heat.values, Math.abs)) || 1;
+    const magnitudes = Array.from(heat.values, Math.abs);
+    const largest = magnitudes.reduce((most, value) => Math.max(most, value), 0) || 1;
     const values = Float32Array.from({ length: large * large }, (_, i) => {
       const y = ((Math.floor(i / large) + 0.5) * heat.height) / large - 0.5;
       const x = (((i % large) + 0.5) * heat.width) / large - 0.5;

@@ -61,3 +61,10 @@ test('an empty grid and a wrong number of predictions are errors', async () => {
     '1 predictions for 2 images',
   );
 });
+
+test('a heat map of a large input', async () => {
+  const size = 512; // 262,144 values: too many for the arguments of a call
+  const image = { pixels: new Uint8Array(size * size), height: size, width: size };
+  const heat = { values: new Float32Array(size * size).fill(0.5), height: size, width: size };
+  expect(widthOf(await heatGrid(image, [{ heat, caption: 'large' }], 112))).toBe(112 + 8);
+});
