@@ -3,6 +3,7 @@
 // tslab 1.0.22 is changed: it starts faster, it tells when imported code has changed, and three faults are avoided.
 const path = require('node:path');
 require('../typescript.cjs');
+const { sendAllOutput } = require('./cells.cjs');
 const { declarationFile, openDeclarations } = require('./declarations.cjs');
 
 const root = path.resolve(__dirname, '../..');
@@ -21,6 +22,7 @@ require.cache[compiler].exports = fasterCompiler();
 changeConverter();
 sayInputErrorsInOneLine();
 endWithParent();
+sendAllOutput();
 require('tslab/dist/main.js').startKernel({ configPath: process.argv[2], enableFindLocal: false });
 
 /**
@@ -90,10 +92,14 @@ function changeConverter() {
   };
 }
 
-/** A mistake in what the reader wrote needs no stack trace. tslab prints all errors with console.error. */
+/** Mistakes of the reader, and the stop button, need no stack trace. tslab prints all errors with console.error. */
 function sayInputErrorsInOneLine() {
   const { error: print } = console;
-  const short = (item) => (item?.name === 'InputError' ? `${item.name}: ${item.message}` : item);
+  const short = (item) => {
+    if (item?.message === 'Interrupted asynchronously') return 'Interrupted: stopped while waiting';
+    const isPlain = ['InputError', 'DivergedError', 'Interrupted'].includes(item?.name);
+    return isPlain ? `${item.name}: ${item.message}` : item;
+  };
   console.error = (...items) => print(...items.map(short));
 }
 
