@@ -28,8 +28,3 @@ export function progressOf(
 export function lossText(loss: number, correct: number, images: number): string {
   return `loss=${(loss / images).toFixed(3)}, acc=${((100 * correct) / images).toFixed(1)}%`;
 }
-
-/** Lets Node write output and handle signals between two blocking calls. */
-export function turnEventLoop(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}

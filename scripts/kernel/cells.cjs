@@ -1,7 +1,12 @@
-// Changes how tslab 1.0.22 sends the output of a cell: all of it arrives.
+// Changes two things in how tslab 1.0.22 runs a cell: all of its output arrives, and the stop button ends the long calls
+// that it started.
+const { runInterruptible } = require('../../src/interrupt.ts');
 
 /** Text written within this time is sent as one message: JupyterLab drops output above 1,000 messages a second. */
 const TOGETHER_MS = 20;
+
+/** How long a cell may take to end by itself after the stop button, when no step of a long call is running. */
+const GRACE_MS = 1000;
 
 /** To be called before the kernel starts. */
 function sendAllOutput() {
@@ -42,6 +47,28 @@ function bufferedOutput(writeStream) {
   return { write, flush };
 }
 
+/** To be called after the kernel has started: it replaces what tslab does on SIGINT, the signal of the stop button. */
+function stopLongCalls() {
+  const [endCell] = process.listeners('SIGINT');
+  let interrupt = new AbortController();
+  let running;
+  aroundCell((run, ...args) => {
+    const cell = Symbol('cell');
+    running = cell;
+    return runInterruptible(interrupt.signal, () => run(...args)).finally(() => {
+      running = undefined;
+    });
+  });
+  process.removeListener('SIGINT', endCell);
+  process.on('SIGINT', () => {
+    interrupt.abort();
+    interrupt = new AbortController();
+    const cell = running;
+    // tslab leaves the cell, but what it awaits goes on.
+    setTimeout(() => cell && cell === running && endCell(), GRACE_MS);
+  });
+}
+
 /** Calls `wrap(run, ...)` in place of the method that runs a cell. */
 function aroundCell(wrap) {
   // Not at the top: the kernel first replaces the compiler that tslab loads.
@@ -52,4 +79,4 @@ function aroundCell(wrap) {
   };
 }
 
-module.exports = { sendAllOutput };
+module.exports = { sendAllOutput, stopLongCalls };

@@ -3,7 +3,7 @@
 // tslab 1.0.22 is changed: it starts faster, it tells when imported code has changed, and three faults are avoided.
 const path = require('node:path');
 require('../typescript.cjs');
-const { sendAllOutput } = require('./cells.cjs');
+const { sendAllOutput, stopLongCalls } = require('./cells.cjs');
 const { declarationFile, openDeclarations } = require('./declarations.cjs');
 
 const root = path.resolve(__dirname, '../..');
@@ -24,6 +24,7 @@ sayInputErrorsInOneLine();
 endWithParent();
 sendAllOutput();
 require('tslab/dist/main.js').startKernel({ configPath: process.argv[2], enableFindLocal: false });
+stopLongCalls();
 
 /**
  * tslab's compiler, except that types of packages are loaded only where they are imported, that it reads declarations

@@ -6,6 +6,7 @@ import { boolean, listOf, objectOf, size, text } from '../checks';
 import { readSquare } from '../decode/index';
 import { InputError, messageOf } from '../errors';
 import { hashOf, makeFolder, readJson, writeJson } from '../files';
+import { turnEventLoop } from '../interrupt';
 import { type ProgressListener, progressOf } from '../progress';
 
 /** Changes with how pictures are decoded. */
@@ -72,7 +73,7 @@ export async function decodeToFile(
     }
   } catch (error) {
     fs.rmSync(partial, { force: true });
-    if (error instanceof InputError) throw error;
+    if (!(error as NodeJS.ErrnoException).code) throw error; // not from the disk
     const gb = ((files.length * area) / 1e9).toFixed(1);
     throw new InputError(`${file}: ${gb} GB of pixels cannot be written: ${messageOf(error)}`);
   }
@@ -94,6 +95,7 @@ async function decode(
     while (next < files.length) {
       const index = next++;
       try {
+        await turnEventLoop();
         const picture = await readSquare(files[index], side);
         isGrey &&= picture.every((value, i) => value === picture[i - (i % 3)]);
         put(index, picture);

@@ -1,6 +1,7 @@
 import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
+import { turnEventLoop } from '../interrupt';
 import { checkFits, inputSizeOf, normalisationOf } from '../model/index';
-import { lossText, type ProgressListener, progressOf, turnEventLoop } from '../progress';
+import { lossText, type ProgressListener, progressOf } from '../progress';
 import { autocast, type Precision, tf } from '../tf/index';
 import { crossEntropySum } from '../train/index';
 import { confusionMatrix } from './reports';

@@ -1,4 +1,5 @@
 import { epochBatches, type ImageSet, makeBatch } from '../data/index';
+import { turnEventLoop } from '../interrupt';
 import {
   classifierOf,
   Dropout,
@@ -7,7 +8,7 @@ import {
   normalisationOf,
   outputsOf,
 } from '../model/index';
-import { type ProgressListener, progressOf, turnEventLoop } from '../progress';
+import { type ProgressListener, progressOf } from '../progress';
 import { autocast, type Precision, tf } from '../tf/index';
 
 /** The two halves of a network. They share its layers, whose weights are freed with the network. */

@@ -1,4 +1,4 @@
-import { turnEventLoop } from '../progress';
+import { turnEventLoop } from '../interrupt';
 
 /**
  * Runs `body` with an abort signal. The first interrupt (Ctrl-C in a terminal, the stop button in Jupyter) aborts it.

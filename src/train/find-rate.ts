@@ -1,6 +1,6 @@
 import { epochBatches, type ImageSet } from '../data/index';
+import { turnEventLoop } from '../interrupt';
 import { countingLayers, namedWeights } from '../model/index';
-import { turnEventLoop } from '../progress';
 import { tf } from '../tf/index';
 import { trainStep } from './step';
 import { newTraining } from './training';

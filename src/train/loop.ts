@@ -1,6 +1,6 @@
 import { augmentOnDemand, epochBatches, type ImageSet } from '../data/index';
+import { turnEventLoop } from '../interrupt';
 import { checkFits } from '../model/index';
-import { turnEventLoop } from '../progress';
 import type { tf } from '../tf/index';
 import type { EpochRecord, History } from './history';
 import { scheduledRate } from './schedule';

@@ -5,7 +5,8 @@
  * once, and each viewer picks the best one it supports.
  */
 import { randomUUID } from 'node:crypto';
-import { type Progress, type ProgressListener, progressOf, turnEventLoop } from '../progress';
+import { turnEventLoop } from '../interrupt';
+import { type Progress, type ProgressListener, progressOf } from '../progress';
 import type { EpochRecord } from '../train/index';
 import { barsDrawing, type Drawing } from './drawings';
 import type { Figure } from './figure';

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { localised } from '../../../src/viz/index';
-import { command, expectOneLineError, inParallel, python, root } from '../../support/command';
+import { command, expectOneLineError, inParallel, root } from '../../support/command';
 import { folderOf, temporaryFolder } from '../../support/idx';
 import { requireLoopback } from '../../support/loopback';
 
@@ -168,28 +168,6 @@ test('--save refuses a notebook of more than 1 MB, and saves none', async () => 
   );
   expect(code).toBe(1);
   expect([text('good.ipynb'), text('large.ipynb')]).toEqual(before);
-}, 120_000);
-
-test('the stop button ends training after the current step, running the cell again continues it, and old models are freed', async () => {
-  const script = path.join(__dirname, '../../support/interrupt.py');
-  const run = path.join(temporary, 'run-folder');
-  const { code, stdout } = await python(script, path.join(root, 'notebooks'), run);
-  expect(code).toBe(0);
-  const [stopped, first, said, stoppedAgain, second, ...memory] = stdout.trim().split('\n');
-  for (const line of [stopped, stoppedAgain]) {
-    expect(line).toMatch(/^Stopped after step \d+ of \d+\. Progress is saved: run this again/);
-  }
-  const { interrupted, steps } = JSON.parse(first);
-  expect(interrupted).toBe(true);
-  expect(steps).toBeGreaterThan(0);
-  expect(said).toMatch(`Continuing ${run} after step ${steps}, in epoch `);
-  expect(JSON.parse(second).interrupted).toBe(true);
-  expect(JSON.parse(second).steps).toBeGreaterThan(steps);
-
-  // The real network takes 228 MB. The cell keeps its model, and the previous one until it has run again.
-  const [, two, , four] = memory.map((line) => JSON.parse(line));
-  expect(four.tensors).toBe(two.tensors);
-  expect(four.bytes - two.bytes).toBeLessThan(228e6); // two models more would be 456 MB
 }, 120_000);
 
 test('a file that is not a notebook is a one-line error', async () => {
