@@ -18,11 +18,18 @@ export function mixedOrder(labels: ArrayLike<number>, classes: number): number[]
   return [...places.keys()].sort((a, b) => places[a] - places[b]);
 }
 
-/** The numbers of the images of one split in a dataset that is not divided: some of each class in both. */
+/**
+ * The numbers of the images of one split in a dataset that is not divided: a sixth of each class is for testing, and at
+ * least one image if the class has two.
+ */
 export function shareOf(labels: ArrayLike<number>, classes: number, split: Split): number[] {
+  const order = mixedOrder(labels, classes);
+  const counts = new Array<number>(classes).fill(0);
+  for (const index of order) counts[labels[index]]++;
   const seen = new Array<number>(classes).fill(0);
-  return mixedOrder(labels, classes).filter((index) => {
-    const isTest = ++seen[labels[index]] % TEST_OF === 0;
+  return order.filter((index) => {
+    const label = labels[index];
+    const isTest = ++seen[label] % Math.max(2, Math.min(TEST_OF, counts[label])) === 0;
     return isTest === (split === 'test');
   });
 }

@@ -1,6 +1,7 @@
 import { disposeBatch, epochBatches, type ImageSet, makeBatch } from '../data/index';
+import { InputError } from '../errors';
 import { turnEventLoop } from '../interrupt';
-import { checkFits, inputSizeOf, normalisationOf } from '../model/index';
+import { checkFits, inputSizeOf, NOT_FINITE, normalisationOf } from '../model/index';
 import { lossText, type ProgressListener, progressOf } from '../progress';
 import { autocast, type Precision, tf } from '../tf/index';
 import { crossEntropySum } from '../train/index';
@@ -34,7 +35,7 @@ export interface Evaluation {
 
 /**
  * Loss, accuracy and predictions of `model` on a whole set, without dropout.
- * Throws InputError if the model does not fit the set.
+ * Throws InputError if the model does not fit the set, the set is empty, or the loss is not finite.
  */
 export async function evaluate(
   model: tf.LayersModel,
@@ -67,6 +68,7 @@ export async function evaluate(
     await turnEventLoop();
     if (signal?.aborted) break;
   }
+  if (!Number.isFinite(lossSum)) throw new InputError(`${set.name}: ${NOT_FINITE}`);
   const seen = predictions.subarray(0, images);
   return {
     images,

@@ -27,6 +27,7 @@ export {
   checkFits,
   countingLayers,
   inputSizeOf,
+  NOT_FINITE,
   namedWeights,
   trainableVariables,
 } from './weights';

@@ -36,7 +36,12 @@ export function checkFits(model: tf.LayersModel, set: ImageSet): void {
   const channels = model.inputs[0].shape[3] as number;
   const classes = model.outputs[0].shape[1] as number;
   checkDimensions({ channels, classes }, set);
+  if (set.length === 0) throw new InputError(`${set.name}: contains no images`);
 }
+
+/** What is wrong if the outputs of a network are not numbers. */
+export const NOT_FINITE =
+  'the outputs of the network are not finite: its weights are damaged, or training diverged';
 
 /** The same from the model's dimensions alone, as far as they are known. */
 export function checkDimensions(

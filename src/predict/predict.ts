@@ -1,7 +1,8 @@
 import { gatherPixels, type ImageSet, type ImageShape, toInput } from '../data/index';
 import { readSquare } from '../decode/index';
+import { InputError } from '../errors';
 import type { GreyImage } from '../image/index';
-import { infoOf, inputSizeOf, normalisationOf, readsDigits } from '../model/index';
+import { infoOf, inputSizeOf, NOT_FINITE, normalisationOf, readsDigits } from '../model/index';
 import { autocast, type Precision, tf } from '../tf/index';
 import { type DigitOptions, readDigit } from './image';
 
@@ -70,6 +71,7 @@ function predictPixels(
     const logits = autocast(precision, () => model.apply(input)) as tf.Tensor2D; // [batch, classes]
     return tf.softmax(logits).arraySync();
   });
+  if (rows.flat().some(Number.isNaN)) throw new InputError(NOT_FINITE);
   return rows.map((probabilities) => ({
     prediction: probabilities.indexOf(Math.max(...probabilities)),
     probabilities,

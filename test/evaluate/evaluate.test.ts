@@ -72,6 +72,15 @@ test('predictions are the same twice: dropout is off', () => {
   expect(tf.memory().numTensors).toBe(2); // the model's weights
 });
 
+test('no result is ever NaN: an empty set and damaged weights are refused', async () => {
+  await expect(evaluate(model, { ...set, length: 0 })).rejects.toThrow('bars: contains no images');
+  const damaged = alexnet({ inputSize: 28, layers, seed: 5 });
+  damaged.setWeights(damaged.getWeights().map(({ shape }) => tf.fill(shape, Number.NaN)));
+  const why = 'the outputs of the network are not finite: its weights are damaged';
+  await expect(evaluate(damaged, set)).rejects.toThrow(`bars: ${why}`);
+  expect(() => predictBatch(damaged, set, [0])).toThrow(why);
+});
+
 test('precision is over predictions, recall over actual images', () => {
   expect(
     classReports([
