@@ -1,10 +1,7 @@
 // Lets Node run TypeScript: `node --require`. tsx compiles our files. It would also look through every file of every
 // package, for syntax that this Node lacks and for source maps, which takes as long as loading them.
-const { _extensions, enableCompileCache } = require('node:module');
-const path = require('node:path');
-
-// From Node 22 on, a process keeps the JavaScript that it has compiled for the next one.
-enableCompileCache?.(path.join(__dirname, '..', 'build', 'compile-cache'));
+const { _extensions } = require('node:module');
+require('./preload.cjs');
 
 const load = _extensions['.js'];
 require('tsx/cjs');

@@ -4,7 +4,18 @@ import path from 'node:path';
 import ts from 'typescript';
 
 const root = path.resolve(__dirname, '../src');
-const SHARED = ['errors', 'checks', 'doubt', 'files', 'memory', 'progress', 'settings', 'stand-in'];
+const SHARED = [
+  'errors',
+  'checks',
+  'doubt',
+  'files',
+  'memory',
+  'interrupt',
+  'progress',
+  'root',
+  'settings',
+  'stand-in',
+];
 const CORE = ['data', 'model', 'train', 'evaluate', 'predict', 'viz'];
 
 /** What each folder may import, besides the shared files. */

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { InputError } from '../../src/errors';
-import { root, typescript } from '../../test/support/command';
+import { programFile, root } from '../../test/support/command';
 
 /** A training run to disturb. */
 export interface Case {
@@ -64,9 +64,8 @@ interface TrainingProcess {
 
 /** Starts the training command without a launcher in between. */
 export function startTraining(args: string[]): TrainingProcess {
-  const main = path.join(root, 'src', 'cli', 'main.ts');
-  const file = path.join(root, 'src', 'cli', 'train.ts');
-  const child = spawn(process.execPath, [...typescript, main, file, ...args], { cwd: root });
+  const program = [...programFile(), 'train', ...args];
+  const child = spawn(process.execPath, program, { cwd: root });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {

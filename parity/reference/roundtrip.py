@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def export(source, target):
-    command = ["node", "scripts/run.mjs", "src/cli/export.ts", "--model", source, "--to", target]
+    command = ["node", "scripts/run.mjs", "export", "--model", source, "--to", target]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -1,6 +1,6 @@
 // Options, --help and one-line errors of the commands in this folder.
 import { parseArgs } from 'node:util';
-import '../output.cjs';
+import '../preload.cjs';
 
 /** An error that the user can fix. It is shown without a stack trace. */
 export class UserError extends Error {}

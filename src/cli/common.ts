@@ -2,34 +2,16 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Check, number, positiveInteger, positiveNumber } from '../checks';
 import { type ImageSet, inColour, loadDataset, type Split, slice } from '../data/index';
 import { absentClasses, loadImages } from '../datasets/index';
-import { InputError, messageOf } from '../errors';
+import { InputError } from '../errors';
 import { checkDimensions, inputSizeOf, normalisationOf } from '../model/index';
-import type { ProgressListener } from '../progress';
 import { interruption } from '../runs/index';
 import type { Setting } from '../settings';
 import { type LoadModelOptions, loadModel } from '../storage/index';
 import { fastestPrecision, PRECISIONS, type Precision, type tf } from '../tf/index';
 import { TRAIN_SETTINGS } from '../train/index';
 import { streamProgress } from '../viz/index';
-
-/** A command that reports bad input as one line and exits with 1. */
-export function command(name: string, description: string): Command {
-  return new Command(`npm run ${name} --`).description(description).configureOutput({
-    // commander puts its "Did you mean …?" on a second line.
-    outputError: (message, write) => write(message.replace(/\n\(/, ' (')),
-  });
-}
-
-/** Parses the arguments and runs the command. */
-export async function run(program: Command): Promise<void> {
-  try {
-    await program.parseAsync();
-  } catch (error) {
-    if (!(error instanceof InputError) && process.env.DEBUG) throw error;
-    process.stderr.write(`error: ${messageOf(error)}\n`);
-    process.exitCode = error instanceof InputError ? error.exitCode : 1;
-  }
-}
+import { Io } from './io';
+import { exitCodeOf } from './program';
 
 /** The command-line option of a setting. */
 export function optionOf(name: string, setting: Setting<unknown>): Option {
@@ -109,11 +91,12 @@ export function weightsOptions(program: Command): Command {
 
 /** Loads the model of `modelOptions`. Warnings go to standard error. */
 export function modelOf(
+  io: Io,
   args: ModelArguments,
   accept?: LoadModelOptions['accept'],
 ): Promise<tf.LayersModel> {
-  warnIfInterrupted(args.model);
-  return loadModel(args.model, { ...loadOptions(args), accept });
+  warnIfInterrupted(io, args.model);
+  return loadModel(args.model, { ...loadOptions(io, args), accept });
 }
 
 /** Refuses a model for other images than those of `set`. Grey images can be made colour ones. */
@@ -127,10 +110,10 @@ export function takes(set: ImageSet, { anyClasses = false } = {}): LoadModelOpti
   };
 }
 
-export function loadOptions(args: Omit<ModelArguments, 'model'>): LoadModelOptions {
+export function loadOptions(io: Io, args: Omit<ModelArguments, 'model'>): LoadModelOptions {
   const { inputSize, mean, std, key, json } = args;
-  const say = (line: string) => process.stderr.write(`note: ${line}\n`);
-  return { inputSize, mean, std, key, say, onProgress: progressUnless(json) };
+  const say = (line: string) => io.note(line);
+  return { inputSize, mean, std, key, say, onProgress: io.progress(json) };
 }
 
 /** `227×227 grey, normalised with mean 0.5 and standard deviation 0.5` */
@@ -142,53 +125,45 @@ export function inputText(model: tf.LayersModel): string {
 }
 
 /** The images in the colours that `model` wants: grey ones are repeated for a colour model, and the user is told. */
-export function inColoursOf(model: tf.LayersModel, set: ImageSet): ImageSet {
+export function inColoursOf(io: Io, model: tf.LayersModel, set: ImageSet): ImageSet {
   if (model.inputs[0].shape[3] !== 3 || set.channels !== 1) return set;
-  process.stderr.write(
-    `note: the model takes colour images, so the grey values of ${set.name} are used for red, green and blue\n`,
+  io.note(
+    `the model takes colour images, so the grey values of ${set.name} are used for red, green and blue`,
   );
   return inColour(set);
 }
 
-/** A progress bar, or none if standard output is JSON. */
-export function progressUnless(json: boolean | undefined): ProgressListener | undefined {
-  return json ? undefined : streamProgress(process.stdout);
-}
-
 /** Images of MNIST or those at `place`. Tells about anything unexpected, and shows progress, on standard error. */
-export function imagesOf(split: Split, place?: string | null, skipBad = false): Promise<ImageSet> {
+export function imagesOf(
+  io: Io,
+  split: Split,
+  place?: string | null,
+  skipBad = false,
+): Promise<ImageSet> {
   if (!place) return Promise.resolve(loadDataset(split));
   return loadImages(place, split, {
     skipBad,
-    say: warn,
-    onProgress: streamProgress(process.stderr),
+    say: (line) => io.warn(line),
+    onProgress: streamProgress(io.stderr),
   });
 }
 
 /** The first `count` test images, or all. */
-export async function testImages(count?: number, place?: string): Promise<ImageSet> {
-  const all = await imagesOf('test', place);
+export async function testImages(io: Io, count?: number, place?: string): Promise<ImageSet> {
+  const all = await imagesOf(io, 'test', place);
   if (count !== undefined && count > all.length) {
     throw new InputError(`--images ${count}: there are only ${all.length}`);
   }
   const set = count === undefined ? all : slice(all, 0, count);
   const absent = absentClasses(set);
-  if (absent) warn(absent);
+  if (absent) io.warn(absent);
   return set;
 }
 
 /** Warns if `place` is the folder of a run that was interrupted. */
-export function warnIfInterrupted(place: string): void {
+export function warnIfInterrupted(io: Io, place: string): void {
   const warning = interruption(place);
-  if (warning) warn(warning);
-}
-
-export function warn(line: string): void {
-  process.stderr.write(`warning: ${line}\n`);
-}
-
-export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  if (warning) io.warn(warning);
 }
 
 export function precisionOption(): Option {
@@ -200,4 +175,15 @@ export function precisionOption(): Option {
 
 export function resolvePrecision(precision: 'auto' | Precision): Precision {
   return precision === 'auto' ? fastestPrecision() : precision;
+}
+
+// For bench/ and parity/.
+export function command(name: string, description: string): Command {
+  return new Command(`npm run ${name} --`).description(description);
+}
+export async function run(program: Command): Promise<void> {
+  process.exitCode = await exitCodeOf(new Io(), () => program.exitOverride().parseAsync());
+}
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
 }

@@ -1,18 +1,22 @@
+import type { Command } from 'commander';
 import { InputError } from '../errors';
 import { replaceFile } from '../files';
 import { compareRuns, differences, readRun, summaryOf } from '../runs/index';
 import { figureSvg, lossComparison, plainTable } from '../viz/index';
-import { command, printJson, run, warnIfInterrupted } from './common';
+import { warnIfInterrupted } from './common';
+import type { Io } from './io';
 
-const program = command('compare', 'Compares training runs: their settings, results and losses.')
-  .argument('<dir...>', 'run folders')
-  .option('--picture <svg>', 'also draw the loss curves')
-  .option('--json', 'print [{folder, settings, epochs, …}] and nothing else')
-  .action(compareCommand);
+export function define(command: Command, io: Io): void {
+  command
+    .argument('<dir...>', 'run folders')
+    .option('--picture <svg>', 'also draw the loss curves')
+    .option('--json', 'print [{folder, settings, epochs, …}] and nothing else')
+    .action((folders, args) => compare(io, folders, args));
+}
 
-function compareCommand(folders: string[], args: { picture?: string; json?: boolean }): void {
+function compare(io: Io, folders: string[], args: { picture?: string; json?: boolean }): void {
   const runs = folders.map(readRun);
-  folders.forEach(warnIfInterrupted);
+  for (const folder of folders) warnIfInterrupted(io, folder);
   if (args.picture && !args.picture.endsWith('.svg')) {
     throw new InputError(`--picture ${args.picture}: want a name that ends in .svg`);
   }
@@ -28,7 +32,7 @@ function compareCommand(folders: string[], args: { picture?: string; json?: bool
   }
   if (args.json) {
     const names = differences(runs);
-    printJson(
+    io.printJson(
       runs.map((one) => ({
         ...summaryOf(one),
         settings: Object.fromEntries(names.map((name) => [name, one.config[name]])),
@@ -36,8 +40,6 @@ function compareCommand(folders: string[], args: { picture?: string; json?: bool
     );
     return;
   }
-  console.log(plainTable([['', ...folders], ...compareRuns(runs)]));
-  if (args.picture) console.log(`\nWritten: ${args.picture}`);
+  io.print(plainTable([['', ...folders], ...compareRuns(runs)]));
+  if (args.picture) io.print(`\nWritten: ${args.picture}`);
 }
-
-run(program);

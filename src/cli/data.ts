@@ -1,8 +1,10 @@
 import os from 'node:os';
-import { Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { DATASET_NAMES, type DatasetName, downloadDataset, SOURCES } from '../download/index';
 import { isTerminal } from '../viz/index';
-import { command, printJson, progressUnless, run } from './common';
+import type { Io } from './io';
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 interface DataArguments {
   dataset: DatasetName;
@@ -11,35 +13,36 @@ interface DataArguments {
   json?: boolean;
 }
 
-const program = command('data', "Downloads a dataset in torchvision's folder layout and checks it.")
-  .addOption(
-    new Option('--dataset <name>', 'the dataset').choices(DATASET_NAMES).makeOptionMandatory(),
-  )
-  .requiredOption(
-    '--to <dir>',
-    'the root folder; the files are written to MNIST/raw, FashionMNIST/raw or KMNIST/raw in it',
-  )
-  .option(
-    '--mirror <url>',
-    'address of a folder to try first; repeat for more, tried in order',
-    (url: string, before: string[] = []) => [...before, url],
-  )
-  .option('--json', 'print {dataset, folder, files} and nothing else')
-  .action(dataCommand);
+export function define(command: Command, io: Io): void {
+  command
+    .addOption(
+      new Option('--dataset <name>', 'the dataset').choices(DATASET_NAMES).makeOptionMandatory(),
+    )
+    .requiredOption(
+      '--to <dir>',
+      'the root folder; the files are written to MNIST/raw, FashionMNIST/raw or KMNIST/raw in it',
+    )
+    .option(
+      '--mirror <url>',
+      'address of a folder to try first; repeat for more, tried in order',
+      (url: string, before: string[] = []) => [...before, url],
+    )
+    .option('--json', 'print {dataset, folder, files} and nothing else')
+    .action((args) => download(io, args));
+}
 
-async function dataCommand({ dataset, to, mirror, json }: DataArguments): Promise<void> {
+async function download(io: Io, { dataset, to, mirror, json }: DataArguments): Promise<void> {
   const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    // Once: a second Ctrl-C ends the process immediately.
-    process.once(signal, () => {
-      process.exitCode = 128 + os.constants.signals[signal];
-      controller.abort();
-    });
-  }
-  const show = progressUnless(json);
+  const onSignal = (signal: NodeJS.Signals) => {
+    io.exitCode = 128 + os.constants.signals[signal];
+    controller.abort();
+  };
+  // Once: a second Ctrl-C ends the process immediately.
+  for (const signal of SIGNALS) process.once(signal, onSignal);
+  const show = io.progress(json);
   let barIsOpen = false;
   const closeBar = () => {
-    if (barIsOpen) process.stdout.write('\n');
+    if (barIsOpen) io.stdout.write('\n');
     barIsOpen = false;
   };
   try {
@@ -49,29 +52,29 @@ async function dataCommand({ dataset, to, mirror, json }: DataArguments): Promis
       signal: controller.signal,
       onProgress(progress) {
         show?.(progress);
-        barIsOpen = !json && isTerminal(process.stdout) && progress.done < progress.total;
+        barIsOpen = !json && isTerminal(io.stdout) && progress.done < progress.total;
       },
       onNotice(line) {
         closeBar();
-        (json ? process.stderr : process.stdout).write(`${line}\n`);
+        (json ? io.stderr : io.stdout).write(`${line}\n`);
       },
     });
     if (json) {
-      printJson({ dataset, folder, files });
+      io.printJson({ dataset, folder, files });
       return;
     }
     const counts = ['downloaded', 'resumed', 'present']
       .map((status) => ({ status, count: files.filter((file) => file.status === status).length }))
       .filter(({ count }) => count > 0)
       .map(({ status, count }) => `${count} ${status}`);
-    console.log(
+    io.print(
       `${SOURCES[dataset].name}: ${files.length} files, ${counts.join(', ')}. Use it with --data ${folder}`,
     );
   } catch (error) {
     closeBar();
     if (!controller.signal.aborted) throw error;
-    if (!json) console.log('Interrupted. Run the same command again to continue');
+    if (!json) io.print('Interrupted. Run the same command again to continue');
+  } finally {
+    for (const signal of SIGNALS) process.removeListener(signal, onSignal);
   }
 }
-
-run(program);

@@ -1,18 +1,19 @@
 import path from 'node:path';
+import type { Command } from 'commander';
 import { wholeNumber } from '../checks';
 import { exportModel, holdsModel, removeModel, serve, writePage } from '../draw/index';
 import { InputError } from '../errors';
 import { lockFolder } from '../files';
+import { root } from '../root';
 import {
-  command,
   loadOptions,
   MODEL_HELP,
   type ModelArguments,
   numberOf,
-  run,
   warnIfInterrupted,
   weightsOptions,
 } from './common';
+import type { Io } from './io';
 
 interface DrawArguments extends Omit<ModelArguments, 'model'> {
   model?: string;
@@ -20,13 +21,11 @@ interface DrawArguments extends Omit<ModelArguments, 'model'> {
   output?: string;
 }
 
-const root = path.resolve(__dirname, '../..');
 const RUN = path.join(root, 'runs', 'tutorial');
 const PORT = 8000;
 
-const program = weightsOptions(
-  command('draw', 'Serves a page where your network reads the digits you draw.')
-    .option('--model <dir>', `${MODEL_HELP} (default: runs/tutorial)`)
+export function define(command: Command, io: Io): void {
+  weightsOptions(command.option('--model <dir>', `${MODEL_HELP} (default: runs/tutorial)`))
     .option(
       '--port <n>',
       `a port on 127.0.0.1; 0 for any free one (default: ${PORT} if it is free, or any free one)`,
@@ -35,10 +34,11 @@ const program = weightsOptions(
     .option(
       '--output <dir>',
       'the folder to serve; the page is written to draw/ in it (default: build/tutorial)',
-    ),
-).action(draw);
+    )
+    .action((args) => draw(io, args));
+}
 
-async function draw(args: DrawArguments): Promise<void> {
+async function draw(io: Io, args: DrawArguments): Promise<void> {
   const { port, model = holdsModel(RUN) ? RUN : undefined } = args;
   if (port && port > 65535) throw new InputError(`--port ${port}: want 0 to 65535`);
   const output = args.output ?? path.join(root, 'build', 'tutorial');
@@ -46,12 +46,12 @@ async function draw(args: DrawArguments): Promise<void> {
   // The model is served from memory. So two of these commands may use the folder, one after the other.
   const unlock = lockFolder(page, 'is writing its model there. Try again in a minute');
   if (model !== undefined) {
-    warnIfInterrupted(model);
-    const isNew = await exportModel(model, page, loadOptions(args));
-    if (isNew) console.log(`Exported the model in 8 bits: ${path.join(page, 'model')}`);
+    warnIfInterrupted(io, model);
+    const isNew = await exportModel(model, page, loadOptions(io, args));
+    if (isNew) io.print(`Exported the model in 8 bits: ${path.join(page, 'model')}`);
   } else {
     removeModel(page);
-    console.log(
+    io.print(
       "There is no trained model yet. Train one with 'npm run tutorial' or notebook 4, or pass --model FILE.pth",
     );
   }
@@ -62,7 +62,5 @@ async function draw(args: DrawArguments): Promise<void> {
   });
   unlock();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => site.close());
-  console.log(`Open ${site.url}draw/ in a browser. Press Ctrl-C to stop`);
+  io.print(`Open ${site.url}draw/ in a browser. Press Ctrl-C to stop`);
 }
-
-run(program);

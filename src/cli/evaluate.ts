@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import type { Command } from 'commander';
 import { positiveInteger } from '../checks';
 import { messageOf } from '../errors';
 import { confidenceInterval, evaluate } from '../evaluate/index';
@@ -8,7 +9,6 @@ import { RUN_SETTINGS, readRun, writeTest } from '../runs/index';
 import type { Precision } from '../tf/index';
 import { percent } from '../viz/index';
 import {
-  command,
   inColoursOf,
   inputText,
   type ModelArguments,
@@ -16,14 +16,11 @@ import {
   modelOptions,
   numberOf,
   precisionOption,
-  printJson,
-  progressUnless,
   resolvePrecision,
-  run,
   takes,
   testImages,
-  warn,
 } from './common';
+import type { Io } from './io';
 
 interface EvaluateArguments extends ModelArguments {
   data?: string;
@@ -31,58 +28,62 @@ interface EvaluateArguments extends ModelArguments {
   precision: 'auto' | Precision;
 }
 
-const program = modelOptions(
-  command(
-    'evaluate',
-    'Evaluates a trained model on the test images. For a run, also stores the result in its folder, for npm run compare.',
-  ),
-)
-  .option('--data <dir>', RUN_SETTINGS.dataFolder.help)
-  .option('--images <n>', 'use the first n only', numberOf(positiveInteger))
-  .addOption(precisionOption())
-  .option(
-    '--json',
-    'print {images, loss, accuracy, interval, confusion, classNames} and nothing else',
-  )
-  .action(evaluateCommand);
+export function define(command: Command, io: Io): void {
+  modelOptions(command)
+    .option('--data <dir>', RUN_SETTINGS.dataFolder.help)
+    .option('--images <n>', 'use the first n only', numberOf(positiveInteger))
+    .addOption(precisionOption())
+    .option(
+      '--json',
+      'print {images, loss, accuracy, interval, confusion, classNames} and nothing else',
+    )
+    .action((args) => evaluateModel(io, args));
+}
 
-async function evaluateCommand(args: EvaluateArguments): Promise<void> {
-  const images = await testImages(args.images, args.data);
-  const model = await modelOf(args, takes(images));
-  const set = inColoursOf(model, images);
+async function evaluateModel(io: Io, args: EvaluateArguments): Promise<void> {
+  const images = await testImages(io, args.images, args.data);
+  const model = await modelOf(io, args, takes(images));
+  const set = inColoursOf(io, model, images);
   const names = classNamesOf(model);
   if (set.classNames.join() !== names.join()) {
-    warn(
+    io.warn(
       `the model's classes are ${names.join(', ')}, those of ${set.name} are ${set.classNames.join(', ')}: ` +
         'they are compared in this order',
     );
   }
   const result = await evaluate(model, set, {
     precision: resolvePrecision(args.precision),
-    onProgress: progressUnless(args.json),
+    onProgress: io.progress(args.json),
   });
   try {
     if (args.images === undefined && isRunOn(args.model, args.data)) writeTest(args.model, result);
   } catch (error) {
-    warn(messageOf(error)); // the folder cannot be written, or is damaged
+    io.warn(messageOf(error)); // the folder cannot be written, or is damaged
   }
   const { images: count, loss, accuracy, confusion } = result;
   const interval = confidenceInterval(accuracy, count);
   if (args.json) {
-    printJson({ images: count, loss, accuracy, interval, confusion, classNames: set.classNames });
+    io.printJson({
+      images: count,
+      loss,
+      accuracy,
+      interval,
+      confusion,
+      classNames: set.classNames,
+    });
     return;
   }
-  console.log(
+  io.print(
     `${set.name}: ${count} images, loss ${loss.toFixed(4)}, accuracy ${percent(accuracy)} (95% confidence: ${interval.map((p) => percent(p)).join(' to ')})`,
   );
-  console.log(`Input: ${inputText(model)}`);
-  console.log('\nConfusion matrix (rows: actual, columns: predicted)');
+  io.print(`Input: ${inputText(model)}`);
+  io.print('\nConfusion matrix (rows: actual, columns: predicted)');
   const width = Math.max(5, ...set.classNames.map((name) => name.length));
   const row = (cells: (string | number)[]) =>
     cells.map((cell) => String(cell).padStart(width)).join(' ');
-  console.log(row(['', ...set.classNames]));
+  io.print(row(['', ...set.classNames]));
   confusion.forEach((counts, label) => {
-    console.log(row([set.classNames[label], ...counts]));
+    io.print(row([set.classNames[label], ...counts]));
   });
 }
 
@@ -92,5 +93,3 @@ function isRunOn(folder: string, data?: string): boolean {
   const { dataFolder } = readRun(folder).config;
   return (dataFolder ? path.resolve(dataFolder) : undefined) === (data && path.resolve(data));
 }
-
-run(program);

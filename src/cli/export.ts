@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import type { Command } from 'commander';
 import { wholeNumber } from '../checks';
 import { InputError } from '../errors';
 import { evaluate } from '../evaluate/index';
@@ -8,18 +9,15 @@ import { RUN_SETTINGS } from '../runs/index';
 import { loadModel, saveModel } from '../storage/index';
 import { percent } from '../viz/index';
 import {
-  command,
   inColoursOf,
   type ModelArguments,
   modelOf,
   modelOptions,
   numberOf,
-  printJson,
-  progressUnless,
-  run,
   takes,
   testImages,
 } from './common';
+import type { Io } from './io';
 
 interface ExportArguments extends ModelArguments {
   to: string;
@@ -29,29 +27,35 @@ interface ExportArguments extends ModelArguments {
   force?: boolean;
 }
 
-const program = modelOptions(
-  command('export', 'Exports a model to PyTorch, or to a tfjs folder for browsers.'),
-)
-  .requiredOption('--to <path>', 'FILE.pth, FILE.safetensors, or a folder for tfjs')
-  .option('--quantize', 'store the weights in 8 bits (folders only) and report the accuracy lost')
-  .option('--images <n>', 'test images for that report; 0: no report', numberOf(wholeNumber), 1000)
-  .option('--data <dir>', RUN_SETTINGS.dataFolder.help)
-  .option('--force', 'overwrite an existing file or folder')
-  .option('--json', 'print {to, format, bytes, accuracy} and nothing else')
-  .action(exportCommand);
+export function define(command: Command, io: Io): void {
+  modelOptions(command)
+    .requiredOption('--to <path>', 'FILE.pth, FILE.safetensors, or a folder for tfjs')
+    .option('--quantize', 'store the weights in 8 bits (folders only) and report the accuracy lost')
+    .option(
+      '--images <n>',
+      'test images for that report; 0: no report',
+      numberOf(wholeNumber),
+      1000,
+    )
+    .option('--data <dir>', RUN_SETTINGS.dataFolder.help)
+    .option('--force', 'overwrite an existing file or folder')
+    .option('--json', 'print {to, format, bytes, accuracy} and nothing else')
+    .action((args) => exportModel(io, args));
+}
 
-async function exportCommand(args: ExportArguments): Promise<void> {
+async function exportModel(io: Io, args: ExportArguments): Promise<void> {
   const format = formatOf(args.to);
   const { quantize = false } = args;
   if (quantize && format !== 'tfjs') {
     throw new InputError(`--quantize: ${format} files store float32; pass a folder as --to`);
   }
   checkTarget(args.to, format, args.force);
-  const images = quantize && args.images > 0 ? await testImages(args.images, args.data) : undefined;
-  const onProgress = progressUnless(args.json);
+  const images =
+    quantize && args.images > 0 ? await testImages(io, args.images, args.data) : undefined;
+  const onProgress = io.progress(args.json);
 
-  const model = await modelOf(args, images && takes(images));
-  const set = images && inColoursOf(model, images);
+  const model = await modelOf(io, args, images && takes(images));
+  const set = images && inColoursOf(io, model, images);
   if (format === 'tfjs') await saveModel(model, args.to, { quantised: quantize });
   else await saveStateDict(model, args.to);
   const bytes = sizeOf(args.to);
@@ -61,13 +65,13 @@ async function exportCommand(args: ExportArguments): Promise<void> {
     after: (await evaluate(await loadModel(args.to), set, { onProgress })).accuracy,
   };
   if (args.json) {
-    printJson({ to: args.to, format, bytes, accuracy });
+    io.printJson({ to: args.to, format, bytes, accuracy });
     return;
   }
-  console.log(`Written: ${args.to} (${format}, ${(bytes / 1e6).toFixed(1)} MB)`);
+  io.print(`Written: ${args.to} (${format}, ${(bytes / 1e6).toFixed(1)} MB)`);
   if (accuracy) {
     const { images, before, after } = accuracy;
-    console.log(
+    io.print(
       `Accuracy on ${images} test images: ${percent(before)} before, ${percent(after)} in 8 bits`,
     );
   }
@@ -123,5 +127,3 @@ function sizeOf(target: string): number {
   const names = fs.readdirSync(target);
   return names.reduce((sum, name) => sum + fs.statSync(path.join(target, name)).size, 0);
 }
-
-run(program);

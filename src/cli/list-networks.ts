@@ -3,9 +3,10 @@ import { alexnet, layerTable, NETWORKS, type Network, totals } from '../model/in
 import { fastestPrecision } from '../tf/index';
 import { newTraining, trainStep } from '../train/index';
 import { plainTable } from '../viz/index';
+import type { Io } from './io';
 
 /** Prints the networks, their size, and how long a step of 32 images takes on this machine. */
-export function listNetworks(): void {
+export function listNetworks(io: Io): void {
   const grey = slice(loadDataset('train'), 0, 32);
   const batch = [...Array(grey.length).keys()];
   const rows = Object.entries<Network>(NETWORKS).map(([name, network]) => {
@@ -29,5 +30,5 @@ export function listNetworks(): void {
     ];
   });
   const head = ['network', 'input', 'parameters', 'million MACs', 'step of 32', ''];
-  console.log(plainTable([head, ...rows]));
+  io.print(plainTable([head, ...rows]));
 }

@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import { FORMATS, pictureSize } from '../decode/index';
 import { doubtOf, WIDE } from '../doubt';
 import { InputError } from '../errors';
@@ -6,32 +7,22 @@ import { type Box, type DigitStep, isWide } from '../image/index';
 import { classNamesOf, readsDigits } from '../model/index';
 import { type Prediction, predictFile, predictImage, readDigits } from '../predict/index';
 import { bar, percent, stepsGrid } from '../viz/index';
-import {
-  command,
-  inputText,
-  type ModelArguments,
-  modelOf,
-  modelOptions,
-  printJson,
-  run,
-} from './common';
+import { inputText, type ModelArguments, modelOf, modelOptions } from './common';
+import type { Io } from './io';
 
-const program = modelOptions(
-  command(
-    'predict',
-    `Says what is in each picture: a digit, or the class of your own network (${FORMATS}).`,
-  ).argument('<file...>', 'image files'),
-)
-  .option(
-    '--as-is',
-    'use pictures that are already light on dark and framed as in MNIST; only make them grey and square',
-  )
-  .option('--steps <png>', 'save a picture of the steps from each picture to 28×28')
-  .option(
-    '--json',
-    'print [{file, box, prediction, name, probabilities}], one for each digit, and nothing else',
-  )
-  .action(predictCommand);
+export function define(command: Command, io: Io): void {
+  modelOptions(command.argument('<file...>', `image files (${FORMATS})`))
+    .option(
+      '--as-is',
+      'use pictures that are already light on dark and framed as in MNIST; only make them grey and square',
+    )
+    .option('--steps <png>', 'save a picture of the steps from each picture to 28×28')
+    .option(
+      '--json',
+      'print [{file, box, prediction, name, probabilities}], one for each digit, and nothing else',
+    )
+    .action((files, args) => predict(io, files, args));
+}
 
 /** What is printed for a picture, or for each digit in it. */
 interface Found extends Prediction {
@@ -41,13 +32,14 @@ interface Found extends Prediction {
   name: string;
 }
 
-async function predictCommand(
+async function predict(
+  io: Io,
   named: string[],
   args: ModelArguments & { asIs?: boolean; steps?: string },
 ): Promise<void> {
   const files = [...new Set(named)];
   for (const file of files) await pictureSize(file); // before the model is loaded
-  const model = await modelOf(args);
+  const model = await modelOf(io, args);
   const names = classNamesOf(model);
   const isForDigits = readsDigits(model);
   if (args.steps && !isForDigits) {
@@ -69,25 +61,26 @@ async function predictCommand(
   }
   if (args.steps) replaceFile(args.steps, await stepsGrid(pictures));
   if (args.json) {
-    printJson(found);
+    io.printJson(found);
     return;
   }
-  console.log(`Input: ${inputText(model)}`);
+  io.print(`Input: ${inputText(model)}`);
   for (const file of files) {
     const inFile = found.filter((each) => each.file === file);
     if (inFile.length > 1) {
       const list = inFile.map(({ name }) => name).join(' ');
       const isRow = inFile.every(({ box }, i) => i === 0 || box!.left > inFile[i - 1].box!.left);
       const order = isRow ? 'from left to right' : 'row by row';
-      console.log(`${file}: ${inFile.length} digits, ${order}: ${list}`);
+      io.print(`${file}: ${inFile.length} digits, ${order}: ${list}`);
     }
-    for (const each of inFile) show(each, names, inFile.length > 1);
+    for (const each of inFile) show(io, each, names, inFile.length > 1);
   }
-  if (args.steps) console.log(`Written: ${args.steps}`);
+  if (args.steps) io.print(`Written: ${args.steps}`);
 }
 
 /** Prints a prediction with its place, if there are several in the file, and its most probable classes. */
 function show(
+  io: Io,
   { file, box, prediction, probabilities }: Found,
   names: readonly string[],
   withPlace: boolean,
@@ -98,12 +91,12 @@ function show(
   const [, second] = ranked;
   const place =
     withPlace && box ? ` x ${box.left} to ${box.right}, y ${box.top} to ${box.bottom}` : '';
-  console.log(
+  io.print(
     `${file}${place}: ${names[prediction]} (${percent(probabilities[prediction])}; next ${names[second.label]}, ${percent(second.probability)})`,
   );
   if (box) {
     for (const doubt of [doubtOf(probabilities), isWide(box) && WIDE]) {
-      if (doubt) console.log(`  ${doubt}.`);
+      if (doubt) io.print(`  ${doubt}.`);
     }
   }
   // All ten digits in their order, or the five best of other classes.
@@ -111,8 +104,6 @@ function show(
   const width = Math.max(...shown.map(({ label }) => names[label].length));
   for (const { label, probability } of shown) {
     const name = names[label].padEnd(width);
-    console.log(`  ${name} ${bar(probability, 24)} ${percent(probability, 1).padStart(6)}`);
+    io.print(`  ${name} ${bar(probability, 24)} ${percent(probability, 1).padStart(6)}`);
   }
 }
-
-run(program);

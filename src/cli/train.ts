@@ -23,10 +23,9 @@ import {
 import type { Setting } from '../settings';
 import { device, type Precision, type tf } from '../tf/index';
 import type { EpochRecord } from '../train/index';
-import { percent, streamProgress } from '../viz/index';
+import { percent } from '../viz/index';
 import type { TensorFlowGroup } from '../workers/index';
 import {
-  command,
   imagesOf,
   inColoursOf,
   inputText,
@@ -35,10 +34,9 @@ import {
   optionOf,
   precisionOption,
   resolvePrecision,
-  run,
   takes,
-  warn,
 } from './common';
+import type { Io } from './io';
 import { listNetworks } from './list-networks';
 import {
   asksForWorkers,
@@ -80,41 +78,42 @@ const OPTIONS = new Map(
   ]),
 );
 
-const program = command('train', 'Trains a network and writes the run to a folder.');
-for (const option of OPTIONS.values()) program.addOption(option);
-program
-  .option('--run <dir>', 'the folder to write', path.join('runs', now))
-  .option('--resume', 'continue the unfinished run in --run, with the same settings')
-  .addOption(
-    new Option('--change <setting...>', 'with --resume: settings to change on purpose')
-      .choices(CHANGEABLE)
-      .default([], 'none'),
-  )
-  .option(
-    '--checkpoint-minutes <x>',
-    'minutes between checkpoints',
-    numberOf(positiveNumber),
-    CHECKPOINT_MINUTES,
-  )
-  .option(
-    '--checkpoint-steps <n>',
-    'also write a checkpoint after this many steps',
-    numberOf(positiveInteger),
-  )
-  .option('--list-networks', 'show the networks, with the time of a training step, and end')
-  .option('--skip-bad', 'leave out pictures of --data that cannot be read')
-  .option('--no-memory-check', 'train even if memory looks insufficient')
-  .action(trainCommand);
-workerOptions(program);
+export function define(command: Command, io: Io): void {
+  for (const option of OPTIONS.values()) command.addOption(option);
+  command
+    .option('--run <dir>', 'the folder to write', path.join('runs', now))
+    .option('--resume', 'continue the unfinished run in --run, with the same settings')
+    .addOption(
+      new Option('--change <setting...>', 'with --resume: settings to change on purpose')
+        .choices(CHANGEABLE)
+        .default([], 'none'),
+    )
+    .option(
+      '--checkpoint-minutes <x>',
+      'minutes between checkpoints',
+      numberOf(positiveNumber),
+      CHECKPOINT_MINUTES,
+    )
+    .option(
+      '--checkpoint-steps <n>',
+      'also write a checkpoint after this many steps',
+      numberOf(positiveInteger),
+    )
+    .option('--list-networks', 'show the networks, with the time of a training step, and end')
+    .option('--skip-bad', 'leave out pictures of --data that cannot be read')
+    .option('--no-memory-check', 'train even if memory looks insufficient')
+    .action((args) => train(io, args, command));
+  workerOptions(command);
+}
 
-async function trainCommand(args: TrainArguments, program: Command): Promise<void> {
-  if (args.listNetworks) return listNetworks();
+async function train(io: Io, args: TrainArguments, program: Command): Promise<void> {
+  if (args.listNetworks) return listNetworks(io);
   if (args.change.length > 0 && !args.resume) throw new InputError('--change needs --resume');
-  if (asksForWorkers(args)) return startAll(args, program);
-  if (!args.join) return trainHere(args, program);
+  if (asksForWorkers(args)) return startAll(io, args, program);
+  if (!args.join) return trainHere(io, args, program);
   const group = await joinWorkers(args);
   try {
-    await trainHere(args, program, group);
+    await trainHere(io, args, program, group);
     await group.leave();
   } catch (error) {
     throw await group.fail(error);
@@ -122,7 +121,7 @@ async function trainCommand(args: TrainArguments, program: Command): Promise<voi
 }
 
 /** Starts the workers of this machine. */
-async function startAll(args: TrainArguments, program: Command): Promise<void> {
+async function startAll(io: Io, args: TrainArguments, program: Command): Promise<void> {
   if (args.workers !== undefined) {
     const { batchSize } = settingsFrom(program, args.resume ? unfinishedIn(args.run) : undefined);
     if (args.workers !== 'gpus') checkWorkers(args.workers, batchSize);
@@ -133,11 +132,12 @@ async function startAll(args: TrainArguments, program: Command): Promise<void> {
     isRestart = true;
     return ['--run', args.run, ...(resumes ? ['--resume'] : [])];
   };
-  if (await startWorkers(args, __filename, more)) process.exitCode = 130;
+  if (await startWorkers(io, args, program.parent!.args, more)) io.exitCode = 130;
 }
 
 /** Trains in this process: alone, or as one of several workers. */
 async function trainHere(
+  io: Io,
   args: TrainArguments,
   program: Command,
   group?: TensorFlowGroup,
@@ -152,12 +152,12 @@ async function trainHere(
   }
   const settings = settingsFrom(program, unfinished);
   const { epochs } = settings;
-  const images = await imagesOf('train', settings.dataFolder, args.skipBad);
-  const model = await modelFor(images, settings, args.memoryCheck);
-  const { train, validation } = splitImages(inColoursOf(model, images), settings);
-  for (const doubt of doubtsAbout(train, validation)) warn(doubt);
+  const images = await imagesOf(io, 'train', settings.dataFolder, args.skipBad);
+  const model = await modelFor(io, images, settings, args.memoryCheck);
+  const { train, validation } = splitImages(inColoursOf(io, model, images), settings);
+  for (const doubt of doubtsAbout(train, validation)) io.warn(doubt);
   const precision = resolvePrecision(settings.precision);
-  const say = (line: string) => console.log(line);
+  const say = (line: string) => io.print(line);
   const workers = group ? `; worker ${group.index} of ${group.count}` : '';
   const count = (n: number) => n.toLocaleString('en-US');
   const history = await trainRun(args.run, model, train, {
@@ -176,12 +176,12 @@ async function trainHere(
           `${count(model.countParams())} parameters; ${precision} on the ${device().name}${workers}; run folder ${args.run}\n` +
           `Input: ${inputText(model)}`,
       ),
-    onProgress: streamProgress(process.stdout),
+    onProgress: io.progress(),
     onEpoch: (record) => say(`Epoch ${record.epoch}/${epochs}: ${summary(record)}`),
   });
   if (history.interrupted) {
     say(`Interrupted. Continue with: npm run train -- --resume --run ${args.run}`);
-    process.exitCode = 130;
+    io.exitCode = 130;
   } else if (isFirst) {
     const written = fs.readdirSync(args.run).filter((name) => !name.startsWith('.'));
     say(`Written: ${args.run} (${written.join(', ')})`);
@@ -191,6 +191,7 @@ async function trainHere(
 
 /** The network of `settings`: a new one, or that of --from with a last layer for the classes of `set`. */
 async function modelFor(
+  io: Io,
   set: ImageSet,
   settings: Given,
   memoryCheck: boolean,
@@ -199,11 +200,12 @@ async function modelFor(
   const { channels, classNames } = set;
   if (from) {
     const loaded = await modelOf(
+      io,
       { model: from, inputSize: settings.inputSize },
       takes(set, { anyClasses: true }),
     );
     const model = withClasses(loaded, classNames, { initialisation, seed });
-    if (model !== loaded) console.log(`${from}: a new last layer for ${classNames.length} classes`);
+    if (model !== loaded) io.print(`${from}: a new last layer for ${classNames.length} classes`);
     return model;
   }
   const { layers, pretrained, inputSize: usual } = NETWORKS[network] as Network;
@@ -281,8 +283,3 @@ function summary(record: EpochRecord): string {
     `${seconds.toFixed(0)} s, ${imagesPerSecond.toFixed(1)} images/s`
   );
 }
-
-run(program).then(() => {
-  // A worker leaves TensorFlow's threads behind, which would wait for the other workers.
-  if (program.opts().join) process.exit();
-});

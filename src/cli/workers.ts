@@ -19,6 +19,7 @@ import {
   WAIT_SECONDS,
 } from '../workers/index';
 import { numberOf } from './common';
+import type { Io } from './io';
 
 export interface WorkerArguments {
   workers?: number | 'gpus';
@@ -104,16 +105,16 @@ export async function joinWorkers(args: WorkerArguments): Promise<TensorFlowGrou
 /**
  * Starts the workers of this machine with the arguments of this process and waits for them.
  *
- * @param file the command to run
+ * @param given the arguments of this process
  * @param more more arguments, asked for at each start
  * @returns whether training was interrupted
  */
 export async function startWorkers(
+  io: Io,
   args: WorkerArguments,
-  file: string,
+  given: readonly string[],
   more: () => string[],
 ): Promise<boolean> {
-  const [, main, ...given] = process.argv;
   const place = args.workers === undefined ? await placeIn(args) : undefined;
   if (place && !args.trustNetwork) await checkPrivate(place.addresses, args.wait);
   const gpus = args.workers === 'gpus' ? visibleGpus() : undefined;
@@ -126,7 +127,7 @@ export async function startWorkers(
       [...indices].map((index) => ({
         index,
         args: [
-          ...[...process.execArgv, main, file, ...given, ...more()],
+          ...[...io.program, ...given, ...more()],
           ...['--worker', String(index), '--cluster', addresses.join(','), '--join'],
         ],
         env: {
@@ -143,7 +144,7 @@ export async function startWorkers(
     if (restart === args.restarts) {
       throw new InputError(`${message}. To continue: the same command with --resume`);
     }
-    console.log(`${message}. Starting again: ${restart + 1} of ${args.restarts}`);
+    io.print(`${message}. Starting again: ${restart + 1} of ${args.restarts}`);
   }
 }
 

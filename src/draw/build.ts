@@ -3,9 +3,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 import { InputError, messageOf } from '../errors';
+import { root } from '../root';
 
-const SOURCE = path.join(__dirname, 'page');
-const PACKAGES = path.resolve(__dirname, '../../node_modules/@tensorflow');
+const SOURCE = path.join(root, 'src', 'draw', 'page');
+const PACKAGES = path.join(root, 'node_modules', '@tensorflow');
 const WASM = 'tfjs-backend-wasm';
 /** Already bundled and minified for browsers. The browser takes one of the .wasm files, by what it is capable of. */
 const LIBRARIES = [

@@ -33,7 +33,14 @@ export {
 export { localised } from './language';
 export { type LiveOptions, showTraining } from './live';
 export { figureSvg } from './picture';
-export { bar, clock, isTerminal, progressLine, streamProgress } from './progress';
+export {
+  bar,
+  clock,
+  isTerminal,
+  type OutputStream,
+  progressLine,
+  streamProgress,
+} from './progress';
 export {
   showBars,
   showDrawing,

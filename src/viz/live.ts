@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Progress, ProgressListener } from '../progress';
+import { root } from '../root';
 import { stepProgress, type TrainCallbacks } from '../train/index';
 import { stepCurves } from './curves';
 import type { Figure } from './figure';
@@ -84,6 +85,6 @@ export function showTraining(
 /** A script that redraws the figure in the page. */
 function scriptFor(id: string, figure: Figure): string {
   const drawing = JSON.stringify({ id, figure, picture: figureSvg(figure, altText(figure)) });
-  const code = fs.readFileSync(path.join(__dirname, 'live-page.js'), 'utf8');
+  const code = fs.readFileSync(path.join(root, 'src', 'viz', 'live-page.js'), 'utf8');
   return `${code}drawLive(${drawing.replace(/</g, '\\u003c')})`;
 }

@@ -29,16 +29,19 @@ export function fitted(line: string, columns: number): string {
   return (label + tail.replace(/, [^,]+\/[a-z]+/, '')).slice(0, columns);
 }
 
+/** Standard output, or what stands in for it. */
+export type OutputStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+
 /** Whether text on `stream` can be replaced. */
-export function isTerminal(stream: NodeJS.WriteStream): boolean {
-  return stream.isTTY && process.env.TERM !== 'dumb';
+export function isTerminal(stream: OutputStream): boolean {
+  return stream.isTTY === true && process.env.TERM !== 'dumb';
 }
 
 /**
  * A listener that writes to `stream`. On a terminal it updates one line in place; in a log it writes a line every
  * ten seconds and one at the end of each task.
  */
-export function streamProgress(stream: NodeJS.WriteStream): ProgressListener {
+export function streamProgress(stream: OutputStream): ProgressListener {
   const inPlace = isTerminal(stream);
   const interval = inPlace ? 100 : 10_000;
   let last = performance.now() - (inPlace ? interval : 0);

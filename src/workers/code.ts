@@ -1,16 +1,17 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { hashOfParts } from '../files';
+import { root } from '../root';
 
 /** The SHA-256 of this project's code: workers with different code would not compute the same. */
 export function codeSha256(): string {
-  const root = path.resolve(__dirname, '..');
+  const source = path.join(root, 'src');
   const files = fs
-    .readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .readdirSync(source, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .sort();
   return hashOfParts(
     'sha256',
-    files.flatMap((file) => [Buffer.from(file), fs.readFileSync(path.join(root, file))]),
+    files.flatMap((file) => [Buffer.from(file), fs.readFileSync(path.join(source, file))]),
   );
 }

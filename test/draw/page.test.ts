@@ -78,7 +78,7 @@ test('a network for something else than grey digits is refused', async () => {
 
 /** Runs the command, calls `look` with the printed address, then presses Ctrl-C. */
 async function draw(args: string[], look: (url: string) => Promise<void>) {
-  const child = spawn(process.execPath, ['scripts/run.mjs', 'src/cli/draw.ts', ...args], {
+  const child = spawn(process.execPath, ['scripts/run.mjs', 'draw', ...args], {
     cwd: root,
   });
   const closed = once(child, 'close');

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
+import { Writable } from 'node:stream';
 
 export const root = path.resolve(__dirname, '../..');
 
@@ -41,9 +42,32 @@ export function collect(program: string, args: string[], env: NodeJS.ProcessEnv)
   });
 }
 
-/** Runs a command such as `npm run train`. */
-export function cli(name: string, ...args: string[]): Promise<Result> {
-  return command(['scripts/run.mjs', `src/cli/${name}.ts`, ...args]);
+/** Runs a command such as `npm run train` in this process. */
+export async function cli(...argv: string[]): Promise<Result> {
+  const { main } = await import('../../src/cli/main');
+  const { Io } = await import('../../src/cli/io');
+  const texts = ['', ''];
+  const [stdout, stderr] = texts.map(
+    (_, i) =>
+      new Writable({
+        write(chunk, _encoding, done) {
+          texts[i] += chunk;
+          done();
+        },
+      }),
+  );
+  const code = await main(argv, new Io(stdout, stderr, programFile()));
+  return { code, stdout: texts[0], stderr: texts[1] };
+}
+
+/** Runs a command such as `npm run train` in a process of its own, as npm does. */
+export function spawnCli(...argv: string[]): Promise<Result> {
+  return command(['scripts/run.mjs', ...argv]);
+}
+
+/** Node's arguments that start the program without npm's launcher. */
+export function programFile(): string[] {
+  return [path.join(root, 'build', 'program.cjs')];
 }
 
 /** Calls `f` for each item, two at a time: tests can count on two cores. */

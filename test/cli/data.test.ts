@@ -1,13 +1,13 @@
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import zlib from 'node:zlib';
-import { hashOf } from '../../../src/files';
-import { cli, command, expectOneLineError, root } from '../../support/command';
-import { idxImages, idxLabels, temporaryFolder } from '../../support/idx';
-import { requireLoopback } from '../../support/loopback';
+import { SOURCES } from '../../src/download/index';
+import { hashOf } from '../../src/files';
+import { cli, expectOneLineError } from '../support/command';
+import { idxImages, idxLabels, temporaryFolder } from '../support/idx';
+import { requireLoopback } from '../support/loopback';
 
 requireLoopback();
 const temporary = temporaryFolder();
@@ -24,16 +24,9 @@ const files = Object.entries(contents).map(([name, content]) => ({
   md5: hashOf('md5', content),
 }));
 
-/** Runs the real command, but KMNIST has small files and no mirrors. */
-const small = path.join(temporary, 'small.ts');
-const moduleOf = (name: string) => JSON.stringify(path.join(root, 'src', name));
-fs.writeFileSync(
-  small,
-  `const { SOURCES } = require(${moduleOf('download/sources.ts')});
-   SOURCES.kmnist = { ...SOURCES.kmnist, mirrors: [], files: ${JSON.stringify(files)} };
-   require(${moduleOf('cli/data.ts')});`,
-);
-const smallCommand = ['scripts/run.mjs', path.relative(root, small), '--dataset', 'kmnist'];
+// Small files in place of KMNIST's, and no mirrors.
+Object.assign(SOURCES.kmnist, { mirrors: [], files });
+const download = (...args: string[]) => cli('data', '--dataset', 'kmnist', ...args);
 
 let mode: 'good' | 'missing' | 'hanging' = 'good';
 let requests = 0;
@@ -63,25 +56,22 @@ afterAll(() => {
 
 test('npm run data downloads, continues after Ctrl-C, and requests no file twice', async () => {
   const to = path.join(temporary, 'data');
-  const args = [...smallCommand, '--to', to, '--mirror', address];
+  const args = ['--to', to, '--mirror', address];
   const folder = path.join(to, 'KMNIST', 'raw');
 
   mode = 'hanging';
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['pipe', 'pipe', 'pipe'] });
-  let output = '';
-  child.stdout.on('data', (text) => (output += text));
-  child.stderr.on('data', (text) => (output += text));
-  const ended = new Promise((resolve) => child.on('close', resolve));
+  const ended = download(...args);
   while (!fs.existsSync(folder) || !fs.readdirSync(folder).some((name) => sizeOf(name) === 50)) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  child.kill('SIGINT');
-  expect(await ended).toBe(130);
-  expect(output).toMatch(/^Interrupted\. Run the same command again to continue$/m);
+  process.emit('SIGINT', 'SIGINT');
+  const { stdout: said, code: interrupted } = await ended;
+  expect(interrupted).toBe(130);
+  expect(said).toMatch(/^Interrupted\. Run the same command again to continue$/m);
   expect(fs.readdirSync(folder)).toEqual(['train-images-idx3-ubyte.gz.part']);
 
   mode = 'good';
-  const { code, stdout, stderr } = await command([...args, '--json']);
+  const { code, stdout, stderr } = await download(...args, '--json');
   expect([code, stderr]).toEqual([0, '']);
   // This server ignores ranges, so the file was not resumed.
   expect(JSON.parse(stdout)).toEqual({
@@ -91,7 +81,7 @@ test('npm run data downloads, continues after Ctrl-C, and requests no file twice
   });
 
   const before = requests;
-  const again = await command(args);
+  const again = await download(...args);
   expect([again.code, again.stderr]).toEqual([0, '']);
   expect(again.stdout).toBe(`KMNIST: 4 files, 4 present. Use it with --data ${folder}\n`);
   expect(requests).toBe(before);
@@ -105,7 +95,7 @@ test('npm run data reports errors in one line', async () => {
   mode = 'missing';
   const to = path.join(temporary, 'none');
   expectOneLineError(
-    await command([...smallCommand, '--to', to, '--mirror', address]),
+    await download('--to', to, '--mirror', address),
     /^error: .*train-images-idx3-ubyte\.gz: no mirror delivered it \(http:\/\/127\.0\.0\.1:\d+\/: 404 Not Found\)/,
   );
   expectOneLineError(

@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { alexnet, SMALL } from '../../../src/model/index';
-import { saveModel } from '../../../src/storage/index';
-import { cli, expectOneLineError, inParallel } from '../../support/command';
-import { folderOf, idxImages, idxLabels, temporaryFolder } from '../../support/idx';
-import { barSet } from '../../support/sets';
+import { alexnet, SMALL } from '../../src/model/index';
+import { saveModel } from '../../src/storage/index';
+import { cli, expectOneLineError, inParallel } from '../support/command';
+import { folderOf, idxImages, idxLabels, temporaryFolder } from '../support/idx';
+import { barSet } from '../support/sets';
 
 const temporary = temporaryFolder();
 const place = (name: string) => path.join(temporary, name);

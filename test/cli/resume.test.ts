@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { cli, expectOneLineError, root, typescript } from '../../support/command';
-import { temporaryFolder } from '../../support/idx';
+import { cli, expectOneLineError, programFile, root } from '../support/command';
+import { temporaryFolder } from '../support/idx';
 
 const temporary = temporaryFolder();
 const settings = [
@@ -13,8 +13,7 @@ const hashIn = (text: string) => text.match(/^weights sha256: ([0-9a-f]{64})$/m)
 
 /** Runs the training command without the launcher, so that signals reach it directly. */
 function start(...args: string[]): { child: ChildProcess; ended: Promise<number | null> } {
-  const files = ['main.ts', 'train.ts'].map((name) => path.join(root, 'src', 'cli', name));
-  const child = spawn(process.execPath, [...typescript, ...files, ...args], { cwd: root });
+  const child = spawn(process.execPath, [...programFile(), 'train', ...args], { cwd: root });
   child.stdout.resume();
   child.stderr.resume();
   return { child, ended: new Promise((resolve) => child.on('close', resolve)) };

@@ -1,19 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { workerPid } from '../../../bench/torture/training';
-import { isAlive } from '../../../src/files';
-import { freePorts } from '../../../src/workers/index';
+import { workerPid } from '../../bench/torture/training';
+import { isAlive } from '../../src/files';
+import { freePorts } from '../../src/workers/index';
 import {
   cli,
   expectOneLineError,
   inParallel,
+  programFile,
   type Result,
   root,
-  typescript,
-} from '../../support/command';
-import { temporaryFolder } from '../../support/idx';
-import { maxDifference } from '../../support/tensors';
+} from '../support/command';
+import { temporaryFolder } from '../support/idx';
+import { maxDifference } from '../support/tensors';
 
 const temporary = temporaryFolder();
 const place = (name: string) => path.join(temporary, name);
@@ -39,8 +39,7 @@ function start(...args: string[]): Running {
 }
 
 function startWith(env: NodeJS.ProcessEnv, args: string[]): Running {
-  const files = ['main.ts', 'train.ts'].map((name) => path.join(root, 'src', 'cli', name));
-  const child = spawn(process.execPath, [...typescript, ...files, ...args], {
+  const child = spawn(process.execPath, [...programFile(), 'train', ...args], {
     cwd: root,
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', ...env },
   });

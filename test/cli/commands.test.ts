@@ -2,9 +2,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Jimp } from 'jimp';
 import sharp from 'sharp';
-import { cli, command, expectOneLineError, inParallel, root } from '../../support/command';
-import { folderOf, idxImages, idxLabels, temporaryFolder } from '../../support/idx';
-import { barSet } from '../../support/sets';
+import { cli, expectOneLineError, inParallel, root } from '../support/command';
+import { folderOf, idxImages, idxLabels, temporaryFolder } from '../support/idx';
+import { barSet } from '../support/sets';
 
 const temporary = temporaryFolder();
 const place = (name: string) => path.join(temporary, name);
@@ -167,34 +167,24 @@ test('compare prints a table or JSON, and draws the curves', async () => {
   expectOneLineError(notSvg, /--picture a\.png: want a name that ends in \.svg/);
 }, 60_000);
 
-test('--help', async () => {
-  const names = ['train', 'evaluate', 'compare', 'predict', 'export', 'draw'];
-  const results = await inParallel(names, (name) => cli(name, '--help'));
-  results.forEach(({ code, stdout }, i) => {
-    expect([code, stdout]).toEqual([0, expect.stringContaining(`Usage: npm run ${names[i]} -- `)]);
-  });
-}, 120_000);
-
-test('output to a full disk is a one-line error, and a closed pipe is none', async () => {
-  const commands = [
-    ['scripts/setup/doctor.mjs'],
-    ['scripts/run.mjs', 'src/cli/evaluate.ts', '--model', run, '--images', '10'],
-  ];
-  const shell = (args: string[], to: string) =>
-    command([
-      '--eval',
-      `
-      const { spawnSync } = require('node:child_process');
-      const line = ${JSON.stringify(`"$@" ${to}`)};
-      const args = ['-o', 'pipefail', '-c', line, '', process.execPath, ...${JSON.stringify(args)}];
-      process.exitCode = spawnSync('bash', args, { stdio: 'inherit' }).status;`,
-    ]);
-  const full = await inParallel(commands, (args) => shell(args, '> /dev/full'));
-  const closed = await inParallel(commands, (args) => shell(args, '| true'));
-  for (const result of full)
-    expectOneLineError(result, /^error: standard output cannot be written: /);
-  for (const result of closed) expect(result).toEqual({ code: 0, stdout: '', stderr: '' });
-}, 120_000);
+test('what the program says about itself, and about a command that it does not have', async () => {
+  const [help, none, wrong] = [await cli('--help'), await cli(), await cli('predikt')];
+  for (const name of [
+    'train',
+    'evaluate',
+    'compare',
+    'predict',
+    'export',
+    'data',
+    'draw',
+    'doctor',
+  ]) {
+    expect(help.stdout).toMatch(new RegExp(`^  ${name} +[A-Z]`, 'm'));
+  }
+  expect(help.code).toBe(0);
+  expect(none.code).toBe(1);
+  expectOneLineError(wrong, /unknown command 'predikt' \(Did you mean predict\?\)/);
+});
 
 test('an existing run is not overwritten', async () => {
   const before = fs.readFileSync(path.join(run, 'config.json'), 'utf8');
@@ -282,47 +272,3 @@ test('evaluate and predict refuse what is not a model, data or an image', async 
     expectOneLineError(result, cases[i][1]);
   });
 }, 120_000);
-
-test('doctor finds nothing wrong, in text and in JSON', async () => {
-  const [plain, machine] = await Promise.all([
-    command(['scripts/setup/doctor.mjs']),
-    command(['scripts/setup/doctor.mjs', '--json']),
-  ]);
-  expect(plain.stdout).not.toMatch(/✗/);
-  const { ok, checks } = JSON.parse(machine.stdout);
-  expect(ok).toBe(true);
-  expect(checks.map((check: { name: string }) => check.name)).toEqual(
-    expect.arrayContaining([
-      'Node',
-      'TensorFlow',
-      'Device',
-      'Threads',
-      'Allocator settings',
-      'Binding',
-      'Kernel',
-      'Data',
-    ]),
-  );
-  expect([plain.code, machine.code]).toEqual([0, 0]);
-});
-
-test('doctor names a problem and its fix', async () => {
-  const { code, stdout } = await command(['scripts/setup/doctor.mjs', '--json'], {
-    MALLOC_MMAP_MAX_: '7',
-  });
-  const bad = JSON.parse(stdout).checks.filter((check: { ok: boolean }) => !check.ok);
-  expect(bad).toEqual([
-    {
-      name: 'Allocator settings',
-      ok: false,
-      value: 'not in force: MALLOC_MMAP_MAX_',
-      fix: 'unset MALLOC_MMAP_MAX_',
-    },
-  ]);
-  expect(code).toBe(1);
-});
-
-test('a second set-up finds nothing to do', async () => {
-  const { code, stdout, stderr } = await command(['scripts/setup/setup.mjs']);
-  expect([code, stdout, stderr]).toEqual([0, 'Ready: nothing to do.\n', '']);
-});
