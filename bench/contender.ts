@@ -1,12 +1,18 @@
 /**
- * Starts contenders and asks them to run tasks. Each is a process of its own (bench/workers), with its own
- * allocator settings and peak memory.
+ * Contenders that are processes of their own (bench/workers), with their own allocator settings and peak memory. A
+ * process reads tasks from standard input, one a line, and answers each with a line of JSON.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import readline from 'node:readline';
+import type { Command } from 'commander';
+import { positiveInteger } from '../src/checks';
+import { numberOf } from '../src/cli/common';
 import { device, type Precision } from '../src/tf/index';
-import { root, typescript } from '../test/support/command';
+import { root } from '../test/support/command';
+import type { Answer, Contender } from './measure';
+import { startTypeScript } from './process';
+import type { OurSettings } from './workers/ours';
 
 export interface Sizes {
   batchSize: number;
@@ -14,26 +20,53 @@ export interface Sizes {
   threads: number;
 }
 
-export type Task = 'step' | 'evaluate' | 'latency' | 'rate' | 'profile' | 'ops';
-
-export interface Answer {
-  seconds: number;
-  peakRssMiB: number;
-  value?: unknown;
+export function sizeOptions(command: Command): Command {
+  const count = numberOf(positiveInteger);
+  return command
+    .option('--batch-size <n>', 'images per step', count, 128)
+    .option('--input-size <n>', 'height and width of the images', count, 227)
+    .option('--threads <n>', 'threads of each contender', count, 2);
 }
 
-export class Contender {
+const running = new Set<ProcessContender>();
+
+/** Ends all processes, or this one would wait for them. */
+export function stopContenders(): void {
+  for (const contender of running) contender.stop();
+}
+
+export class ProcessContender implements Contender {
   private readonly lines: AsyncIterator<string>;
   private errors = '';
 
-  constructor(
+  private constructor(
     readonly name: string,
-    private readonly process: ChildProcess,
+    readonly precision: Precision | undefined,
+    private readonly child: ChildProcess,
   ) {
-    this.lines = readline.createInterface({ input: process.stdout! })[Symbol.asyncIterator]();
-    process.stderr!.on('data', (chunk) => {
+    this.lines = readline.createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+    child.stderr!.on('data', (chunk) => {
       this.errors = (this.errors + chunk).slice(-2000);
     });
+    child.stdin!.on('error', () => {}); // it has ended, which `read` reports
+    running.add(this);
+  }
+
+  /** Waits until the process is ready. */
+  static async start(name: string, precision: Precision | undefined, child: ChildProcess) {
+    const contender = new ProcessContender(name, precision, child);
+    await contender.read();
+    return contender;
+  }
+
+  ask(task: string): Promise<Answer> {
+    this.child.stdin!.write(`${task}\n`);
+    return this.read();
+  }
+
+  stop(): void {
+    running.delete(this);
+    this.child.kill('SIGKILL'); // TensorFlow ignores SIGTERM in a group of workers
   }
 
   private async read(): Promise<Answer> {
@@ -41,66 +74,58 @@ export class Contender {
     if (done) throw new Error(`${this.name} ended: ${this.errors.trim().split('\n').pop()}`);
     return JSON.parse(value);
   }
-
-  async ready(): Promise<this> {
-    await this.read();
-    return this;
-  }
-
-  ask(task: Task): Promise<Answer> {
-    this.process.stdin!.write(`${task}\n`);
-    return this.read();
-  }
-
-  stop(): void {
-    this.process.stdin!.end();
-    this.process.kill();
-  }
 }
 
-/** This project. `env` is added to the environment. */
+/** This project. */
 export function startOurs(
-  sizes: Sizes,
+  { threads, ...sizes }: Sizes,
   precision: Precision,
-  { name = 'ours', env = {} }: { name?: string; env?: NodeJS.ProcessEnv } = {},
-): Promise<Contender> {
-  const environment = { ...environmentOf(sizes), ...env };
-  return startNode(name, 'ours.ts', precision, sizes, environment);
+  { name = 'ours', ...settings }: { name?: string } & Partial<OurSettings> = {},
+): Promise<ProcessContender> {
+  const args = [JSON.stringify({ ...sizes, ...settings, precision })];
+  const child = startTypeScript('workers/ours.ts', args, { env: environment(threads) });
+  return ProcessContender.start(name, precision, child);
 }
 
 /** tfjs without our changes and without our allocator settings. */
-export function startStock(sizes: Sizes, name: string): Promise<Contender> {
-  return startNode(name, 'stock.ts', 'float32', sizes, withoutTuning(environmentOf(sizes)));
+export function startStock({ batchSize, inputSize, threads }: Sizes): Promise<ProcessContender> {
+  const env = withoutTuning(environment(threads));
+  const child = startTypeScript('workers/stock.ts', [`${batchSize}`, `${inputSize}`], { env });
+  return ProcessContender.start('stock tfjs', undefined, child);
 }
 
-/** PyTorch. For `kind` see torch_worker.py; the article's code runs without our allocator settings. */
-export function startTorch(
+/** The article's code, without our allocator settings. */
+export function startArticle(python: string, sizes: Sizes): Promise<ProcessContender> {
+  const env = withoutTuning(environment(sizes.threads));
+  const child = spawnTorch(python, 'article', sizes, env);
+  return ProcessContender.start("PyTorch, the article's code", undefined, child);
+}
+
+/** PyTorch as fast as it gets, compiled or not. */
+export function startTuned(
+  python: string,
+  precision: Precision,
+  isCompiled: boolean,
+  sizes: Sizes,
+): Promise<ProcessContender> {
+  const kind = isCompiled ? `${precision}-compiled` : precision;
+  const child = spawnTorch(python, kind, sizes, environment(sizes.threads));
+  const name = `PyTorch tuned, ${precision}${isCompiled ? ', compiled' : ''}`;
+  return ProcessContender.start(name, precision, child);
+}
+
+function spawnTorch(
   python: string,
   kind: string,
-  sizes: Sizes,
-  name = kind,
-): Promise<Contender> {
-  const script = path.join(__dirname, 'workers', 'torch_worker.py');
-  const { batchSize, inputSize, threads } = sizes;
-  const tuned = environmentOf(sizes);
-  const env = kind === 'article' ? withoutTuning(tuned) : tuned;
-  const args = [script, kind, ...[batchSize, inputSize, threads].map(String), device().kind];
-  return new Contender(name, spawn(python, args, { cwd: root, env })).ready();
-}
-
-function startNode(
-  name: string,
-  file: string,
-  precision: Precision,
-  { batchSize, inputSize }: Sizes,
+  { batchSize, inputSize, threads }: Sizes,
   env: NodeJS.ProcessEnv,
-): Promise<Contender> {
-  const script = path.join(__dirname, 'workers', file);
-  const args = [...typescript, script, precision, String(batchSize), String(inputSize)];
-  return new Contender(name, spawn(process.execPath, args, { cwd: root, env })).ready();
+): ChildProcess {
+  const script = path.join(__dirname, 'workers', 'torch_worker.py');
+  const args = [script, kind, ...[batchSize, inputSize, threads].map(String), device().kind];
+  return spawn(python, args, { cwd: root, env });
 }
 
-function environmentOf({ threads }: Sizes): NodeJS.ProcessEnv {
+function environment(threads: number): NodeJS.ProcessEnv {
   return {
     ...process.env,
     TF_NUM_INTRAOP_THREADS: String(threads),

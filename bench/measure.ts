@@ -1,55 +1,79 @@
-import type { ProgressListener } from '../src/progress';
-import type { Answer, Contender, Task } from './contender';
+/** The one way in which bench measures: contenders take turns at a task, and medians are compared. */
+import { progressOf } from '../src/progress';
+import type { Precision } from '../src/tf/index';
+import { streamProgress } from '../src/viz/index';
 
-/** The middle value; of an even number, the higher of the two. */
-export const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+export interface Answer {
+  seconds: number;
+  peakRssMiB?: number;
+  value?: unknown;
+}
+
+/** Something that can be timed. */
+export interface Contender {
+  name: string;
+  precision?: Precision;
+  /** Does a task once. */
+  ask(task: string): Promise<Answer>;
+}
 
 export interface Measured {
   name: string;
+  precision?: Precision;
   medianSeconds: number;
   p10: number;
   p90: number;
-  peakRssMiB: number;
+  peakRssMiB?: number;
 }
 
 /**
  * Times a task in each contender, after `warmUp` rounds that do not count. The contenders take turns (A B C A B C …),
- * so that other work on the machine affects all of them. Returns the results by name.
+ * so that other work on the machine affects all of them.
  */
 export async function measure(
-  contenders: Contender[],
-  task: Task,
+  contenders: readonly Contender[],
+  task: string,
   rounds: number,
   warmUp: number,
-  onProgress?: ProgressListener,
-): Promise<Map<string, Measured>> {
-  const answers = new Map<string, Answer[]>(contenders.map(({ name }) => [name, []]));
-  const started = performance.now();
-  for (let round = 0; round < warmUp + rounds; round++) {
-    for (const contender of contenders) {
+): Promise<Measured[]> {
+  const answers: Answer[][] = contenders.map(() => []);
+  const label = `Timing: ${task}`;
+  const progress = progressOf(
+    { label, total: warmUp + rounds, unit: 'round' },
+    streamProgress(process.stderr),
+  );
+  for (let round = 1; round <= warmUp + rounds; round++) {
+    for (const [i, contender] of contenders.entries()) {
       const answer = await contender.ask(task);
-      if (round >= warmUp) answers.get(contender.name)!.push(answer);
+      if (round > warmUp) answers[i].push(answer);
     }
-    onProgress?.({
-      label: `Timing: ${task}`,
-      done: round + 1,
-      total: warmUp + rounds,
-      unit: 'round',
-      seconds: (performance.now() - started) / 1000,
-    });
+    progress(round);
   }
-  return new Map([...answers].map(([name, list]) => [name, summary(name, list)]));
+  return contenders.map(({ name, precision }, i) => {
+    const seconds = answers[i].map((answer) => answer.seconds);
+    return {
+      name,
+      precision,
+      medianSeconds: median(seconds),
+      p10: quantile(seconds, 0.1),
+      p90: quantile(seconds, 0.9),
+      peakRssMiB: answers[i].at(-1)!.peakRssMiB,
+    };
+  });
 }
 
-function summary(name: string, answers: Answer[]): Measured {
-  const seconds = answers.map((answer) => answer.seconds).sort((a, b) => a - b);
-  const at = (share: number) => seconds[Math.floor(share * seconds.length)];
-  return {
-    name,
-    medianSeconds: at(0.5),
-    p10: at(0.1),
-    p90: at(0.9),
-    peakRssMiB: Math.max(...answers.map((answer) => answer.peakRssMiB)),
-  };
+export function quantile(values: readonly number[], share: number): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(share * values.length)];
+}
+
+/** The middle value; of an even number, the higher of the two. */
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
+
+/** Other work on the machine disturbed a measurement whose slow rounds took so much longer than its fast ones. */
+const DISTURBED = 1.4;
+
+/** A mark for a row of a table that compares these; empty if nothing disturbed them. */
+export function disturbance(...compared: Measured[]): string {
+  const spread = Math.max(...compared.map(({ p10, p90 }) => p90 / p10));
+  return spread > DISTURBED ? `disturbed: slow rounds took ${spread.toFixed(1)} times as long` : '';
 }

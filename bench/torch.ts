@@ -5,16 +5,14 @@ import path from 'node:path';
 import { InputError, messageOf } from '../src/errors';
 import type { Precision } from '../src/tf/index';
 import { root } from '../test/support/command';
-import { type Contender, type Sizes, startTorch } from './contender';
+import { type ProcessContender, type Sizes, startTuned } from './contender';
 import { measure } from './measure';
-
-/** The fastest kind of PyTorch worker in each precision that works here. */
-export type TunedTorch = Partial<Record<Precision, string>>;
+import { say } from './report';
 
 const TORCH = 'torch==2.13.0';
 
 /** A Python with PyTorch in its own environment. If it cannot be installed, says why and returns undefined. */
-export function torchPython(say: (line: string) => void): string | undefined {
+export function torchPython(): string | undefined {
   const folder = path.join(root, '.venv-bench');
   const python = path.join(folder, 'bin', 'python');
   const hasTorch = () => spawnSync(python, ['-c', 'import torch']).status === 0;
@@ -32,71 +30,55 @@ export function torchPython(say: (line: string) => void): string | undefined {
 }
 
 /**
- * Finds the fastest configuration in float32 and in `low`. This one is left out if a step takes more than 8 times as
- * long as in float32: the processor has no instructions for it.
+ * Starts PyTorch tuned in float32 and in `low`. The latter is left out if a step takes more than 8 times as long as in
+ * float32: the processor has no instructions for it.
  */
 export async function fastestTorch(
   python: string,
   sizes: Sizes,
   low: Precision,
-  say: (line: string) => void,
-): Promise<TunedTorch> {
+): Promise<ProcessContender[]> {
   say('Finding the fastest PyTorch configuration:');
-  const float32 = await fastestKind('float32', python, sizes, 600, say);
+  const float32 = await fastest(python, 'float32', sizes, Number.POSITIVE_INFINITY);
   if (!float32) throw new InputError('PyTorch is installed but cannot run a step');
-  const lower = await fastestKind(low, python, sizes, 8 * float32.seconds, say);
-  return { float32: float32.kind, [low]: lower?.kind };
+  const lower = await fastest(python, low, sizes, 8 * float32.seconds);
+  return [float32, ...(lower ? [lower] : [])].map(({ contender }) => contender);
 }
 
 /**
- * Eager or compiled, whichever is faster when they take turns. Returns undefined if neither works, or if a step takes
- * more than `limitSeconds`.
+ * Eager or compiled, whichever is faster when they take turns. Undefined if neither works or a step takes longer than
+ * `limitSeconds`.
  */
-async function fastestKind(
-  precision: Precision,
+async function fastest(
   python: string,
+  precision: Precision,
   sizes: Sizes,
   limitSeconds: number,
-  say: (line: string) => void,
-): Promise<{ kind: string; seconds: number } | undefined> {
-  const working: Contender[] = [];
-  try {
-    for (const kind of [precision, `${precision}-compiled`]) {
-      let contender: Contender | undefined;
-      try {
-        contender = await startTorch(python, kind, sizes);
-        // The first compiled step includes the compilation.
-        const first = contender.ask('step');
-        await (kind === precision ? within(limitSeconds, first) : first);
-        working.push(contender);
-      } catch (error) {
-        say(`  PyTorch ${kind}: left out, ${messageOf(error)}`);
-        contender?.stop();
-        if (error instanceof TooSlow) break;
+): Promise<{ contender: ProcessContender; seconds: number } | undefined> {
+  const working: ProcessContender[] = [];
+  for (const isCompiled of [false, true]) {
+    try {
+      const contender = await startTuned(python, precision, isCompiled, sizes);
+      const { seconds } = await contender.ask('step'); // if compiled, with the compilation
+      if (!isCompiled && seconds > limitSeconds) {
+        contender.stop();
+        say(`  PyTorch ${precision}: left out, a step takes ${seconds.toFixed(0)} s`);
+        return undefined;
       }
+      working.push(contender);
+    } catch (error) {
+      say(`  PyTorch ${precision}${isCompiled ? ', compiled' : ''}: left out, ${messageOf(error)}`);
     }
-    const measured = await measure(working, 'step', 5, 2);
-    const found = working.map(({ name }) => ({
-      kind: name,
-      seconds: measured.get(name)!.medianSeconds,
-    }));
-    for (const { kind, seconds } of found) {
-      say(`  PyTorch ${kind}: ${seconds.toFixed(3)} s per step`);
-    }
-    return found.sort((a, b) => a.seconds - b.seconds)[0];
-  } finally {
-    for (const contender of working) contender.stop();
   }
-}
-
-class TooSlow extends Error {}
-
-function within<T>(seconds: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout;
-  const late = new Promise<never>((_, reject) => {
-    const error = new TooSlow(`a step takes more than ${seconds.toFixed(0)} s`);
-    timer = setTimeout(() => reject(error), 1000 * seconds);
-  });
-  promise.catch(() => {}); // rejected when the contender is stopped
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  const measured = await measure(working, 'step', 5, 2);
+  const found = working.map((contender, i) => ({
+    contender,
+    seconds: measured[i].medianSeconds,
+  }));
+  for (const { contender, seconds } of found) {
+    say(`  ${contender.name}: ${seconds.toFixed(3)} s per step`);
+  }
+  found.sort((a, b) => a.seconds - b.seconds);
+  for (const { contender } of found.slice(1)) contender.stop();
+  return found[0];
 }

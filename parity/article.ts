@@ -1,8 +1,8 @@
 /**
- * npm run article: measures what is wrong in the article's code, on the small network, and prints the page
+ * npm run bench -- article: measures what is wrong in the article's code, on the small network, and prints the page
  * docs/article.md.
  */
-import { command, run } from '../src/cli/common';
+import type { Command } from 'commander';
 import { countLabels, epochBatches, type ImageSet, loadDataset, slice } from '../src/data/index';
 import { evaluate } from '../src/evaluate/index';
 import { replaceFile } from '../src/files';
@@ -17,9 +17,9 @@ const BATCH = 128;
 /** Trainings below, for the progress. */
 const RUNS = 5 * SEEDS.length + 1;
 
-const program = command('article', "Measures the faults of the article's code.")
-  .option('--out <file>', 'also write the Markdown page to a file')
-  .action(measure);
+export function configure(command: Command): void {
+  command.option('--out <file>', 'also write the Markdown page to a file').action(measure);
+}
 
 const images = loadDataset('train');
 const test = loadDataset('test');
@@ -86,7 +86,7 @@ notebooks' small network, so it takes only minutes: one epoch over ${images.leng
 0.001 and no dropout, unless stated otherwise. Accuracies are on the 10,000 test images. To regenerate this page, run:
 
 \`\`\`
-npm run article -- --out docs/article.md
+npm run bench -- article --out docs/article.md
 \`\`\`
 
 ## 1. Three out of every four gradients are thrown away
@@ -183,5 +183,3 @@ function sortedByLabel(set: ImageSet): ImageSet {
   }
   return { ...set, pixels, labels: Uint8Array.from(order, (index) => set.labels[index]) };
 }
-
-run(program);

@@ -1,9 +1,9 @@
 /**
- * npm run parity: measures the differences from PyTorch's numbers and prints them as a Markdown page, which is
+ * npm run bench -- parity: measures the differences from PyTorch's numbers and prints them as a Markdown page, which is
  * docs/parity.md. The tests enforce the limits of the same rows.
  */
 import os from 'node:os';
-import { command, printJson, run } from '../src/cli/common';
+import type { Command } from 'commander';
 import { InputError } from '../src/errors';
 import { replaceFile } from '../src/files';
 import { backend } from '../src/tf/index';
@@ -28,10 +28,12 @@ interface Arguments {
   out?: string;
 }
 
-const program = command('parity', "Measures the differences from PyTorch's numbers.")
-  .option('--out <file>', 'also write the Markdown page to a file')
-  .option('--json', 'print only JSON')
-  .action(compare);
+export function configure(command: Command): void {
+  command
+    .option('--out <file>', 'also write the Markdown page to a file')
+    .option('--json', 'print only JSON')
+    .action(compare);
+}
 
 function compare(args: Arguments): void {
   const golden = readGolden();
@@ -47,7 +49,7 @@ function compare(args: Arguments): void {
   ];
   const text = page(golden, sections);
   if (args.out) replaceFile(args.out, text);
-  if (args.json) printJson({ torch: golden.torch, sections });
+  if (args.json) console.log(JSON.stringify({ torch: golden.torch, sections }));
   else process.stdout.write(text);
   const beyond = sections.flatMap(({ rows }) => rows).filter((row) => !isWithin(row));
   if (beyond.length > 0) {
@@ -62,7 +64,7 @@ The differences between this project's numbers and those of PyTorch ${torch}, in
 ${backend().binding.TF_Version} on ${os.cpus()[0].model.trim()}. Written by
 
 \`\`\`
-npm run parity -- --out docs/parity.md
+npm run bench -- parity --out docs/parity.md
 \`\`\`
 
 \`npm test\` enforces the limits. \`parity/reference/parity.py\` computes PyTorch's numbers, which are stored in
@@ -72,5 +74,3 @@ float32's rounding. The weights are not stored: both sides compute them from a f
 `;
   return `${intro}${sections.map(markdown).join('\n')}`;
 }
-
-run(program);

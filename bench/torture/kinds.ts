@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Jimp } from 'jimp';
-import type { ImageSet } from '../../src/data/index';
 import { loadImages } from '../../src/datasets/index';
+import { InputError } from '../../src/errors';
 import { alexnet, type LayerSpec } from '../../src/model/index';
 import { readDigit } from '../../src/predict/index';
 import {
@@ -15,6 +15,7 @@ import {
 } from '../../src/runs/index';
 import { loadModel, saveModel } from '../../src/storage/index';
 import { tf } from '../../src/tf/index';
+import { folderOf, idxImages, idxLabels } from '../../test/support/idx';
 
 export interface Kind {
   kind: string;
@@ -36,7 +37,16 @@ const LAYERS: LayerSpec[] = [
 /** Writes a small intact file of each kind to `folder`. */
 export async function prepare(folder: string): Promise<Kind[]> {
   const place = (...names: string[]) => path.join(folder, ...names);
-  const set = await writeSet(place('data'));
+  // 60 images of a vertical bar.
+  const data = folderOf(folder, 'data', {
+    'train-images-idx3-ubyte': idxImages(60, 28, 28, (i) => {
+      const image = Math.floor(i / 784);
+      return i % 28 === 2 * (image % 10) + 4 ? 255 : 0;
+    }),
+    'train-labels-idx1-ubyte': idxLabels(Array.from({ length: 60 }, (_, i) => i % 10)),
+  });
+  const readSet = () => loadImages(data, 'train');
+  const set = await readSet();
   const model = alexnet({ inputSize: 28, layers: LAYERS });
   const run = place('run');
   await trainRun(run, model, set, { epochs: 1, batchSize: 20 });
@@ -51,18 +61,23 @@ export async function prepare(folder: string): Promise<Kind[]> {
     },
   });
   model.dispose();
-  const image = place('digit.png');
   const picture = new Jimp({ width: 28, height: 28, color: 0x000000ff });
   picture.scan((x, y, offset) => {
     const lit = x > 12 && x < 16 && y > 4 && y < 24;
     picture.bitmap.data.fill(lit ? 255 : 0, offset, offset + 3);
   });
-  fs.writeFileSync(image, await picture.getBuffer('image/png'));
-  const photo = place('digit.jpg');
-  fs.writeFileSync(photo, await picture.getBuffer('image/jpeg'));
+  const [png, jpeg] = [place('digit.png'), place('digit.jpg')];
+  fs.writeFileSync(png, await picture.getBuffer('image/png'));
+  fs.writeFileSync(jpeg, await picture.getBuffer('image/jpeg'));
 
   const checkpoints = path.join(unfinished, 'checkpoints');
   const checkpoint = fs.readdirSync(checkpoints).find((name) => name.endsWith('.ckpt'))!;
+  const readNewest = () => {
+    const damages: string[] = [];
+    const found = readCheckpoint(checkpoints, trainState, (message) => damages.push(message));
+    if (!found) throw new InputError(damages.join('; '));
+    return [found.state, found.arrays.map((array) => [...array.read()])];
+  };
   const readModel = async () => {
     const loaded = await loadModel(place('model'));
     try {
@@ -72,65 +87,23 @@ export async function prepare(folder: string): Promise<Kind[]> {
       tf.disposeVariables();
     }
   };
-  const readNewest = () => {
-    const damages: string[] = [];
-    const found = readCheckpoint(checkpoints, trainState, (message) => damages.push(message));
-    if (!found) throw Object.assign(new Error(damages.join('; ')), { name: 'InputError' });
-    return [found.state, found.arrays.map((array) => [...array.read()])];
+  const kind = (name: string, file: string, read: Kind['read'], isVerified = false): Kind => {
+    return { kind: name, file, read, isVerified };
   };
-  const dataKinds = ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte'].map((name) => ({
-    kind: `IDX ${name.includes('images') ? 'images' : 'labels'}`,
-    file: place('data', name),
-    read: async () => (await loadImages(place('data'), 'train')).length,
-  }));
+  const readLength = async () => (await readSet()).length;
+  const digit = (file: string) => async () => (await readDigit(file)).length;
   return [
-    ...dataKinds,
-    {
-      kind: 'checkpoint',
-      file: path.join(checkpoints, checkpoint),
-      read: readNewest,
-      isVerified: true,
-    },
-    {
-      kind: 'checksum',
-      file: path.join(checkpoints, `${checkpoint}.sha256`),
-      read: readNewest,
-      isVerified: true,
-    },
-    {
-      kind: 'unfinished run',
-      file: path.join(checkpoints, 'run.json'),
-      read: () => readUnfinished(unfinished),
-    },
-    ...['config.json', 'history.json', 'steps.json'].map((name) => ({
-      kind: name,
-      file: path.join(run, name),
-      read: () => readRun(run),
-    })),
-    { kind: 'model.json', file: place('model', 'model.json'), read: readModel },
-    { kind: 'weights.bin', file: place('model', 'weights.bin'), read: readModel },
-    { kind: 'PNG', file: image, read: async () => (await readDigit(image)).length },
-    { kind: 'JPEG', file: photo, read: async () => (await readDigit(photo)).length },
+    kind('IDX images', path.join(data, 'train-images-idx3-ubyte'), readLength),
+    kind('IDX labels', path.join(data, 'train-labels-idx1-ubyte'), readLength),
+    kind('checkpoint', path.join(checkpoints, checkpoint), readNewest, true),
+    kind('checksum', path.join(checkpoints, `${checkpoint}.sha256`), readNewest, true),
+    kind('unfinished run', path.join(checkpoints, 'run.json'), () => readUnfinished(unfinished)),
+    ...['config.json', 'history.json', 'steps.json'].map((name) =>
+      kind(name, path.join(run, name), () => readRun(run)),
+    ),
+    kind('model.json', place('model', 'model.json'), readModel),
+    kind('weights.bin', place('model', 'weights.bin'), readModel),
+    kind('PNG', png, digit(png)),
+    kind('JPEG', jpeg, digit(jpeg)),
   ];
-}
-
-/** Writes 60 images of a vertical bar as IDX files and reads them. */
-function writeSet(folder: string): Promise<ImageSet> {
-  const [count, size] = [60, 28];
-  const images = Buffer.alloc(16 + count * size * size);
-  [2051, count, size, size].forEach((value, i) => {
-    images.writeUInt32BE(value, 4 * i);
-  });
-  const labels = Buffer.alloc(8 + count);
-  [2049, count].forEach((value, i) => {
-    labels.writeUInt32BE(value, 4 * i);
-  });
-  for (let i = 0; i < count; i++) {
-    labels[8 + i] = i % 10;
-    for (let y = 0; y < size; y++) images[16 + (i * size + y) * size + 2 * (i % 10) + 4] = 255;
-  }
-  fs.mkdirSync(folder, { recursive: true });
-  fs.writeFileSync(path.join(folder, 'train-images-idx3-ubyte'), images);
-  fs.writeFileSync(path.join(folder, 'train-labels-idx1-ubyte'), labels);
-  return loadImages(folder, 'train');
 }

@@ -4,11 +4,11 @@ import vm from 'node:vm';
 import { loadDataset, slice } from '../../src/data/index';
 import { evaluate } from '../../src/evaluate/index';
 import { alexnet, type LayerSpec } from '../../src/model/index';
-import type { ProgressListener } from '../../src/progress';
+import { type ProgressListener, progressOf } from '../../src/progress';
 import { loadModel, saveModel } from '../../src/storage/index';
 import { tf } from '../../src/tf/index';
 import { newTraining, trainStep } from '../../src/train/index';
-import type { Result } from './result';
+import type { Result } from './torture';
 
 const LAYERS: LayerSpec[] = [
   { kind: 'conv', name: 'conv1', filters: 32, kernel: 11, stride: 4, padding: 2 },
@@ -34,9 +34,9 @@ export async function memory(folder: string, onProgress: ProgressListener): Prom
     [50, () => evaluate(model, set)],
     [20, saveAndLoad],
   ];
+  const progress = progressOf({ label: 'Memory', total: 570, unit: 'round' }, onProgress);
   const found: string[] = [];
   let ok = true;
-  const started = performance.now();
   let done = 0;
   for (const [rounds, task] of tasks) {
     // Warm-up: some things are created once, and the allocator needs hundreds of steps to reach its size.
@@ -46,13 +46,7 @@ export async function memory(folder: string, onProgress: ProgressListener): Prom
     for (let i = 0; i < rounds; i++) {
       await task();
       if (i === Math.ceil(rounds / 10)) early = resident();
-      onProgress({
-        label: 'Memory',
-        done: ++done,
-        total: 570,
-        unit: 'round',
-        seconds: (performance.now() - started) / 1000,
-      });
+      progress(++done);
     }
     const growth = resident() / early - 1;
     const held = tf.memory().numTensors - tensors;
@@ -62,11 +56,8 @@ export async function memory(folder: string, onProgress: ProgressListener): Prom
   }
   training.optimizer.dispose();
   model.dispose();
-  return {
-    what: 'steps, evaluations, save and load: growth of tensors and memory',
-    ok,
-    found: found.join('; '),
-  };
+  const what = 'steps, evaluations, save and load: growth of tensors and memory';
+  return { what, ok, found: found.join('; ') };
 }
 
 /** Resident memory in bytes after a garbage collection. */

@@ -1,80 +1,43 @@
-/** Runs the training command in a process of its own that can be killed. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+/** Training runs to disturb. */
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { InputError } from '../../src/errors';
-import { programFile, root } from '../../test/support/command';
+import { startDirectly } from '../process';
 
-/** A training run to disturb. */
 export interface Case {
   name: string;
   args: string[];
 }
 
+const words = (text: string) => text.split(/\s+/);
+
 export const SMALL: Case = {
   name: 'small net',
-  args: [
-    ...['--train-images', '160', '--validation-images', '32', '--epochs', '2'],
-    ...['--batch-size', '16', '--input-size', '63', '--lr', '0.0005', '--checkpoint-steps', '2'],
-  ],
-};
-
-/** Two workers. The network is so small that a round takes seconds. */
-export const TWO: Case = {
-  name: 'two workers',
-  args: [
-    ...[
-      '--train-images',
-      '320',
-      '--validation-images',
-      '33',
-      '--epochs',
-      '3',
-      '--batch-size',
-      '16',
-    ],
-    ...[
-      '--network',
-      'alexnet-small',
-      '--lr',
-      '0.0005',
-      '--checkpoint-steps',
-      '2',
-      '--workers',
-      '2',
-    ],
-  ],
+  args: words(
+    `--train-images 160 --validation-images 32 --epochs 2 --batch-size 16 --input-size 63
+    --lr 0.0005 --checkpoint-steps 2`,
+  ),
 };
 
 export const REAL: Case = {
   name: 'real net, 227×227',
-  args: [
-    ...['--train-images', '64', '--validation-images', '8', '--epochs', '1', '--batch-size', '8'],
-    ...['--lr', '0.0005', '--checkpoint-steps', '2'],
-  ],
+  args: words(
+    '--train-images 64 --validation-images 8 --epochs 1 --batch-size 8 --lr 0.0005 --checkpoint-steps 2',
+  ),
 };
 
-interface TrainingProcess {
-  child: ChildProcess;
-  /** The exit code; null if a signal ended the process. */
-  ended: Promise<number | null>;
-  /** Everything printed so far. */
-  text: () => string;
-}
+/** The network is so small that a round takes seconds. */
+export const TWO: Case = {
+  name: 'two workers',
+  args: words(
+    `--train-images 320 --validation-images 33 --epochs 3 --batch-size 16 --network alexnet-small
+    --lr 0.0005 --checkpoint-steps 2 --workers 2`,
+  ),
+};
 
-/** Starts the training command without a launcher in between. */
-export function startTraining(args: string[]): TrainingProcess {
-  const program = [...programFile(), 'train', ...args];
-  const child = spawn(process.execPath, program, { cwd: root });
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      text += chunk;
-    });
-  }
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-  return { child, ended, text: () => text };
-}
+/** Starts the training command so that a signal hits it, not a launcher. */
+export const startTraining = (args: string[]) => startDirectly('train', args);
 
 /** The process of worker `index` that `launcher`, the training command, started. Undefined if it has ended. */
 export function workerPid(launcher: number, index: number): number | undefined {
@@ -85,8 +48,18 @@ export function workerPid(launcher: number, index: number): number | undefined {
   return line === undefined ? undefined : Number(line.trim().split(' ')[0]);
 }
 
-/** The hash and the history of an undisturbed run, and how long it takes. */
-export async function undisturbed(folder: string, { args }: Case, precision: string) {
+/** What an undisturbed run ends with, and how long it takes. */
+export interface Undisturbed {
+  hash: string;
+  history: string;
+  seconds: number;
+}
+
+export async function undisturbed(
+  folder: string,
+  { args }: Case,
+  precision: string,
+): Promise<Undisturbed> {
   const started = performance.now();
   const { ended, text } = startTraining([...args, '--precision', precision, '--run', folder]);
   if ((await ended) !== 0) throw new InputError(`an undisturbed run fails: ${text().trim()}`);
@@ -94,13 +67,21 @@ export async function undisturbed(folder: string, { args }: Case, precision: str
   return { hash: hashIn(text())!, history: historyOf(folder), seconds };
 }
 
+/** How a run that has ended differs from an undisturbed one; undefined if it does not. */
+export function difference(run: string, text: string, want: Undisturbed): string | undefined {
+  const hash = hashIn(text);
+  if (hash === undefined) return `failed: ${text.trim().split('\n').pop()}`;
+  if (hash !== want.hash) return 'another hash';
+  return historyOf(run) === want.history ? undefined : 'another history';
+}
+
 /** The hash of the weights that a run printed. */
-export function hashIn(text: string): string | undefined {
+function hashIn(text: string): string | undefined {
   return text.match(/weights sha256: ([0-9a-f]{64})/)?.[1];
 }
 
 /** A run's history without times. */
-export function historyOf(folder: string): string {
+function historyOf(folder: string): string {
   const epochs = JSON.parse(fs.readFileSync(path.join(folder, 'history.json'), 'utf8')).map(
     ({ seconds, imagesPerSecond, ...rest }: Record<string, unknown>) => rest,
   );

@@ -1,42 +1,64 @@
-/** This project: ours.ts PRECISION BATCH INPUT_SIZE. A step includes preparing its batch. */
+/** This project: ours.ts SETTINGS, in JSON. A step includes preparing its batch. */
 import { epochBatches, loadDataset, makeBatch, slice } from '../../src/data/index';
-import { alexnet } from '../../src/model/index';
+import { alexnet, NETWORKS, type NetworkName, trainableVariables } from '../../src/model/index';
 import { predictBatch } from '../../src/predict/index';
 import { autocast, type Precision, tf, waitForDevice } from '../../src/tf/index';
-import { newTraining, trainStep } from '../../src/train/index';
-import { compareOps } from './ops';
+import { newTraining, trainStep, type Workers } from '../../src/train/index';
+import { joinGroup } from '../../src/workers/index';
 import { profile } from './profile';
 import { serve } from './protocol';
 import { convolutionRate } from './rate';
 
-const precision = process.argv[2] as Precision;
-const batchSize = Number(process.argv[3]);
-const inputSize = Number(process.argv[4]);
+export interface OurSettings {
+  precision: Precision;
+  batchSize: number;
+  inputSize: number;
+  network?: NetworkName;
+  /** The processes that train together. */
+  group?: Parameters<typeof joinGroup>[0];
+}
 
-const set = slice(loadDataset('train'), 0, Math.max(batchSize, 2));
-const indices = epochBatches(set.length, batchSize)[0];
-const model = alexnet({ inputSize });
-const training = newTraining(model, { precision });
-const step = () => {
-  trainStep(training, set, [indices]);
-  waitForDevice();
-};
+async function main(settings: OurSettings): Promise<void> {
+  const { precision, batchSize, inputSize, network = 'alexnet' } = settings;
+  const group = settings.group && (await joinGroup(settings.group));
+  const silent: Workers | undefined = group && {
+    ...{ index: group.index, count: group.count },
+    sumGradient: (x) => x,
+    sum: (x) => x.clone(),
+  };
+  const set = slice(loadDataset('train'), 0, Math.max(batchSize, 2));
+  const indices = epochBatches(set.length, batchSize)[0];
+  const model = alexnet({ inputSize, layers: NETWORKS[network].layers });
+  const training = newTraining(model, { precision });
+  const step = (workers?: Workers) => {
+    trainStep({ ...training, workers }, set, [indices]);
+    waitForDevice();
+  };
+  // Created on first use, because each task's peak memory is measured.
+  let images: tf.Tensor4D | undefined;
 
-// Created on first use, because each task's peak memory is measured.
-let images: tf.Tensor4D | undefined;
+  serve({
+    step: () => step(group),
+    evaluate: () => {
+      images ??= makeBatch(set, indices, inputSize).images;
+      tf.tidy(() =>
+        (autocast(precision, () => model.apply(images!)) as tf.Tensor).argMax(1).dataSync(),
+      );
+    },
+    latency: () => {
+      predictBatch(model, set, [0], precision);
+    },
+    rate: () => convolutionRate(precision),
+    profile: () => profile(() => step()),
+    /** A step without communication. */
+    compute: () => step(silent),
+    /** The communication alone. */
+    sum: () => {
+      const sums = trainableVariables(model).map((each) => group!.sumGradient(each.clone()));
+      for (const each of sums) each.min().dataSync(); // waits
+      tf.dispose(sums);
+    },
+  });
+}
 
-serve({
-  step,
-  evaluate: () => {
-    images ??= makeBatch(set, indices, inputSize).images;
-    tf.tidy(() =>
-      (autocast(precision, () => model.apply(images!)) as tf.Tensor).argMax(1).dataSync(),
-    );
-  },
-  latency: () => {
-    predictBatch(model, set, [0], precision);
-  },
-  rate: () => convolutionRate(precision),
-  ops: () => compareOps(batchSize, inputSize),
-  profile: () => profile(step),
-});
+main(JSON.parse(process.argv[2]));

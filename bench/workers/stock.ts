@@ -1,11 +1,11 @@
-/** Stock tfjs on the same TensorFlow: stock.ts float32 BATCH INPUT_SIZE. */
+/** Stock tfjs on the same TensorFlow: stock.ts BATCH INPUT_SIZE. */
 import '../../src/tf/binding'; // not src/tf/index, which installs our faster operations
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { waitForDevice } from '../../src/tf/device';
 import { serve } from './protocol';
 
-const batchSize = Number(process.argv[3]);
-const inputSize = Number(process.argv[4]);
+const batchSize = Number(process.argv[2]);
+const inputSize = Number(process.argv[3]);
 
 const conv = (filters: number, kernelSize: number, strides: number, padding: 'same' | 'valid') =>
   tf.layers.conv2d({

@@ -1,11 +1,16 @@
-/** `npm run small`: trains the small network that notebook 0 loads, and saves it beside this file in 8 bits. */
+/** `npm run bench -- small`: trains the small network that notebook 0 loads, and saves it beside this file in 8 bits. */
 import path from 'node:path';
+import type { Command } from 'commander';
 import { loadDataset, splitValidation } from '../../src/data/index';
 import { evaluate } from '../../src/evaluate/index';
 import { alexnet, SMALL } from '../../src/model/index';
 import { loadModel, saveModel } from '../../src/storage/index';
 import { stepProgress, train } from '../../src/train/index';
 import { percent, streamProgress } from '../../src/viz/index';
+
+export function configure(command: Command): void {
+  command.action(main);
+}
 
 async function main(): Promise<void> {
   const { train: images, validation } = splitValidation(loadDataset('train'), 5000);
@@ -26,5 +31,3 @@ async function main(): Promise<void> {
   const { accuracy, images: count } = await evaluate(await loadModel(folder), loadDataset('test'));
   console.log(`saved in ${folder}: ${percent(accuracy)} of ${count} test images`);
 }
-
-main();

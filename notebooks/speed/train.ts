@@ -1,7 +1,9 @@
 /**
- * `npm run speed`: how fast can this machine learn to read 99% of MNIST's test images? Trains a small network on 28×28
- * pixels and validates after each epoch. The settings were chosen on validation images; the test set is used once.
+ * `npm run bench -- speed`: how fast can this machine learn to read 99% of MNIST's test images? Trains a small network
+ * on 28×28 pixels and validates after each epoch. The settings were chosen on validation images; the test set is used
+ * once.
  */
+import type { Command } from 'commander';
 import { loadDataset, splitValidation } from '../../src/data/index';
 import { evaluate } from '../../src/evaluate/index';
 import { alexnet, NETWORKS } from '../../src/model/index';
@@ -12,6 +14,10 @@ import { percent, streamProgress } from '../../src/viz/index';
 const layers = NETWORKS.lenet5.layers.map((layer) =>
   layer.kind === 'conv' ? { ...layer, filters: layer.name === 'conv1' ? 16 : 32 } : layer,
 );
+
+export function configure(command: Command): void {
+  command.action(main);
+}
 
 async function main(): Promise<void> {
   const { train: images, validation } = splitValidation(loadDataset('train'), 5000);
@@ -32,5 +38,3 @@ async function main(): Promise<void> {
   const { accuracy, images: count } = await evaluate(model, loadDataset('test'));
   console.log(`${percent(accuracy)} of ${count} test images after ${seconds()} s`);
 }
-
-main();

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Check, number, positiveInteger, positiveNumber } from '../checks';
 import { type ImageSet, inColour, loadDataset, type Split, slice } from '../data/index';
 import { absentClasses, loadImages } from '../datasets/index';
@@ -10,8 +10,7 @@ import { type LoadModelOptions, loadModel } from '../storage/index';
 import { fastestPrecision, PRECISIONS, type Precision, type tf } from '../tf/index';
 import { TRAIN_SETTINGS } from '../train/index';
 import { streamProgress } from '../viz/index';
-import { Io } from './io';
-import { exitCodeOf } from './program';
+import type { Io } from './io';
 
 /** The command-line option of a setting. */
 export function optionOf(name: string, setting: Setting<unknown>): Option {
@@ -175,15 +174,4 @@ export function precisionOption(): Option {
 
 export function resolvePrecision(precision: 'auto' | Precision): Precision {
   return precision === 'auto' ? fastestPrecision() : precision;
-}
-
-// For bench/ and parity/.
-export function command(name: string, description: string): Command {
-  return new Command(`npm run ${name} --`).description(description);
-}
-export async function run(program: Command): Promise<void> {
-  process.exitCode = await exitCodeOf(new Io(), () => program.exitOverride().parseAsync());
-}
-export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
 }

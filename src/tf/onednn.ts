@@ -3,7 +3,7 @@
  *
  * TensorFlow uses oneDNN for all ops if the processor has instructions made for neural networks (AVX-512 VNNI,
  * AMX …), and for none otherwise. Neither is best. With AVX2 only, oneDNN is up to four times faster in input
- * gradients and matrix products, but slower in filter gradients (`npm run bench -- --ops` measures both).
+ * gradients and matrix products, but slower in filter gradients (docs/results has the measurement).
  * So we choose op by op.
  */
 import { handleAs, handleOf, runRaw } from './entries';

@@ -1,4 +1,4 @@
-/** Our numbers compared with PyTorch's. `npm run parity` prints the same rows as a report. */
+/** Our numbers compared with PyTorch's. `npm run bench -- parity` prints the same rows as a report. */
 import {
   absolute,
   accumulationSection,

@@ -1,6 +1,0 @@
-/** One line of the table. */
-export interface Result {
-  what: string;
-  ok: boolean;
-  found: string;
-}
