@@ -94,35 +94,25 @@ export function startStock({ batchSize, inputSize, threads }: Sizes): Promise<Pr
   return ProcessContender.start('stock tfjs', undefined, child);
 }
 
-/** The article's code, without our allocator settings. */
-export function startArticle(python: string, sizes: Sizes): Promise<ProcessContender> {
-  const env = withoutTuning(environment(sizes.threads));
-  const child = spawnTorch(python, 'article', sizes, env);
-  return ProcessContender.start("PyTorch, the article's code", undefined, child);
-}
-
-/** PyTorch as fast as it gets, compiled or not. */
-export function startTuned(
-  python: string,
-  precision: Precision,
-  isCompiled: boolean,
-  sizes: Sizes,
-): Promise<ProcessContender> {
-  const kind = isCompiled ? `${precision}-compiled` : precision;
-  const child = spawnTorch(python, kind, sizes, environment(sizes.threads));
-  const name = `PyTorch tuned, ${precision}${isCompiled ? ', compiled' : ''}`;
-  return ProcessContender.start(name, precision, child);
-}
-
-function spawnTorch(
+/**
+ * PyTorch. `kind` is `article` (the article's code, without our allocator settings) or a precision in which it is tuned,
+ * with `-compiled` or without.
+ */
+export function startTorch(
   python: string,
   kind: string,
   { batchSize, inputSize, threads }: Sizes,
-  env: NodeJS.ProcessEnv,
-): ChildProcess {
+): Promise<ProcessContender> {
   const script = path.join(__dirname, 'workers', 'torch_worker.py');
   const args = [script, kind, ...[batchSize, inputSize, threads].map(String), device().kind];
-  return spawn(python, args, { cwd: root, env });
+  const tuned = environment(threads);
+  const env = kind === 'article' ? withoutTuning(tuned) : tuned;
+  const child = spawn(python, args, { cwd: root, env });
+  if (kind === 'article') {
+    return ProcessContender.start("PyTorch, the article's code", undefined, child);
+  }
+  const name = `PyTorch tuned, ${kind.replace('-', ', ')}`;
+  return ProcessContender.start(name, kind.split('-')[0] as Precision, child);
 }
 
 function environment(threads: number): NodeJS.ProcessEnv {

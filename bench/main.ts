@@ -1,69 +1,19 @@
 /** npm run bench -- NAME: measurements, reports and small trainings. Loads only the one that is asked for. */
-import type { Command } from 'commander';
 import { Io } from '../src/cli/io';
 import { exitCodeOf, newProgram } from '../src/cli/program';
 
-/** A file that `load` loads adds its options and its action to the command. */
-interface Entry {
-  name: string;
-  description: string;
-  load: () => { configure: (command: Command) => void };
-}
-
-const ENTRIES: Entry[] = [
-  {
-    name: 'step',
-    description: 'times a training step, an evaluation and one image beside PyTorch and stock tfjs',
-    load: () => require('./step'),
-  },
-  {
-    name: 'profile',
-    description: 'lists the ops of a training step by time',
-    load: () => require('./profile'),
-  },
-  {
-    name: 'precision',
-    description: 'trains the quick profile in several precisions with the same seeds',
-    load: () => require('./precision'),
-  },
-  {
-    name: 'wait',
-    description: 'times what a reader waits for: a first cell, a prediction, the draw page',
-    load: () => require('./wait'),
-  },
-  {
-    name: 'scaling',
-    description: 'times training with one process and with two',
-    load: () => require('./scaling'),
-  },
-  {
-    name: 'torture',
-    description: 'kills runs, fills a disk and damages files, and checks that nothing is lost',
-    load: () => require('./torture/torture'),
-  },
-  {
-    name: 'parity',
-    description: "measures the differences from PyTorch's numbers: docs/parity.md",
-    load: () => {
-      process.env.NVIDIA_TF32_OVERRIDE = '0'; // read when the CUDA libraries load
-      return require('../parity/parity');
-    },
-  },
-  {
-    name: 'article',
-    description: "measures the faults of the article's code: docs/article.md",
-    load: () => require('../parity/article'),
-  },
-  {
-    name: 'small',
-    description: 'trains the small network of the notebooks and saves it in notebooks/small',
-    load: () => require('../notebooks/small/train'),
-  },
-  {
-    name: 'speed',
-    description: 'trains a small network to 99% of the test images as fast as possible',
-    load: () => require('../notebooks/speed/train'),
-  },
+/** Each file exports `configure`, which adds the options and the action to its command. */
+const NAMES = [
+  ['step', 'training, evaluation and one image beside PyTorch and stock tfjs', './step'],
+  ['profile', 'the ops of a training step by time', './profile'],
+  ['precision', 'accuracy after training in several precisions', './precision'],
+  ['wait', 'the wait for a first cell, a prediction and the draw page', './wait'],
+  ['scaling', 'training with one process and with two', './scaling'],
+  ['torture', 'kills, a full disk, damaged files: nothing may be lost', './torture/torture'],
+  ['parity', "differences from PyTorch's numbers: docs/parity.md", '../parity/parity'],
+  ['article', "what is wrong in the article's code: docs/article.md", '../parity/article'],
+  ['small', 'trains the small network in notebooks/small', '../notebooks/small/train'],
+  ['speed', 'trains a network to 99% of the test images, fast', '../notebooks/speed/train'],
 ];
 
 const [name] = process.argv.slice(2);

@@ -106,34 +106,22 @@ const GBITS = [1, 10, 100];
 const LATENCY = 1e-4;
 
 /**
- * Seconds of a step on `n` machines, nothing hidden behind the computation: C/n + 2 (n−1)/n · B/min(W, E) + 2 (n−1) G L.
+ * Speed-ups if nothing is hidden behind the computation: a step takes C/n + 2 (n−1)/n · B/min(W, E) + 2 (n−1) G L.
  * Ring all-reduce: Patarasuk, Yuan: Bandwidth Optimal All-reduce Algorithms for Clusters of Workstations, 2009.
  */
-function stepSeconds(
-  { compute, bytes, gradients, engine }: PaperModel,
-  n: number,
-  gbit: number,
-): number {
-  const bandwidth = Math.min((gbit * 1e9) / 8, engine);
-  return compute / n + (2 * (n - 1) * bytes) / (n * bandwidth) + 2 * (n - 1) * gradients * LATENCY;
-}
+function paperText({ compute, bytes, gradients, engine }: PaperModel, batchSize: number): string {
+  const seconds = (c: number, n: number, gbit: number) => {
+    const bandwidth = Math.min((gbit * 1e9) / 8, engine);
+    return c / n + (2 * (n - 1) * bytes) / (n * bandwidth) + 2 * (n - 1) * gradients * LATENCY;
+  };
+  const rows = [1, 8].flatMap((times) =>
+    GBITS.map((gbit) => {
+      const c = times * compute;
+      const speedUps = MACHINES.map((n) => (c / seconds(c, n, gbit)).toFixed(2));
+      return [times * batchSize, `${gbit} Gbit/s`, ...speedUps];
+    }),
+  );
+  return `C = ${compute.toFixed(2)} s, B = ${(bytes / 1e6).toFixed(0)} MB of gradients in G = ${gradients} tensors, E = ${((8 * engine) / 1e9).toFixed(1)} Gbit/s that TensorFlow adds up, L = 0.1 ms. The speed-up over one machine, by the network's bandwidth W:
 
-function paperText(model: PaperModel, batchSize: number): string {
-  const { compute, bytes, gradients, engine } = model;
-  const lines = [
-    `Step on n machines: C/n + 2 (n−1)/n · B/min(W, E) + 2 (n−1) G L, with B = ${(bytes / 1e6).toFixed(0)} MB of gradients,`,
-    `G = ${gradients} of them, E = ${((8 * engine) / 1e9).toFixed(1)} Gbit/s that TensorFlow adds up, L = 0.1 ms, network W.`,
-  ];
-  for (const times of [1, 8]) {
-    const larger = { ...model, compute: times * compute };
-    lines.push('', `Batch ${times * batchSize}, C = ${larger.compute.toFixed(1)} s. Speed-up:`, '');
-    const rows = GBITS.map((gbit) => {
-      const speedUps = MACHINES.map((n) => larger.compute / stepSeconds(larger, n, gbit));
-      const best = Math.max(...speedUps);
-      const pays = best < 1 ? 'never' : String(MACHINES[speedUps.indexOf(best)]);
-      return [`${gbit} Gbit/s`, ...speedUps.map((speedUp) => speedUp.toFixed(2)), pays];
-    });
-    lines.push(markdownTable(['', ...MACHINES.map(String), 'pays up to'], rows));
-  }
-  return lines.join('\n');
+${markdownTable(['batch', 'link', ...MACHINES.map(String)], rows)}`;
 }

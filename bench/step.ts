@@ -8,14 +8,14 @@ import {
   type ProcessContender,
   type Sizes,
   sizeOptions,
-  startArticle,
   startOurs,
   startStock,
+  startTorch,
   stopContenders,
 } from './contender';
 import { disturbance, type Measured, measure } from './measure';
 import { cpu, markdownTable, reports, say } from './report';
-import { fastestTorch, torchPython } from './torch';
+import { startFastest, torchPython } from './torch';
 
 /** What is timed, with the rounds that do not count. */
 const TASKS = {
@@ -89,8 +89,8 @@ async function peersOf(args: Arguments): Promise<ProcessContender[]> {
   const python = args.torch ? torchPython() : undefined;
   if (python) {
     const best = fastestPrecision();
-    const tuned = await fastestTorch(python, args, best === 'float32' ? 'bfloat16' : best);
-    peers.push(await startArticle(python, args), ...tuned);
+    const tuned = await startFastest(python, args, best === 'float32' ? 'bfloat16' : best);
+    peers.push(await startTorch(python, 'article', args), ...tuned);
   }
   if (args.stock) peers.push(await startStock(args));
   return peers;

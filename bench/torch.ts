@@ -5,7 +5,7 @@ import path from 'node:path';
 import { InputError, messageOf } from '../src/errors';
 import type { Precision } from '../src/tf/index';
 import { root } from '../test/support/command';
-import { type ProcessContender, type Sizes, startTuned } from './contender';
+import { type ProcessContender, type Sizes, startTorch } from './contender';
 import { measure } from './measure';
 import { say } from './report';
 
@@ -30,55 +30,46 @@ export function torchPython(): string | undefined {
 }
 
 /**
- * Starts PyTorch tuned in float32 and in `low`. The latter is left out if a step takes more than 8 times as long as in
- * float32: the processor has no instructions for it.
+ * Starts PyTorch tuned in float32 and in `low`, eager or compiled, whichever is faster. `low` is left out if a step
+ * takes more than 8 times as long as in float32: the processor has no instructions for it.
  */
-export async function fastestTorch(
+export async function startFastest(
   python: string,
   sizes: Sizes,
   low: Precision,
 ): Promise<ProcessContender[]> {
   say('Finding the fastest PyTorch configuration:');
-  const float32 = await fastest(python, 'float32', sizes, Number.POSITIVE_INFINITY);
+  const float32 = await startFaster(python, 'float32', sizes);
   if (!float32) throw new InputError('PyTorch is installed but cannot run a step');
-  const lower = await fastest(python, low, sizes, 8 * float32.seconds);
-  return [float32, ...(lower ? [lower] : [])].map(({ contender }) => contender);
+  const lower = await startFaster(python, low, sizes, 8 * float32.seconds);
+  return lower ? [float32.contender, lower.contender] : [float32.contender];
 }
 
-/**
- * Eager or compiled, whichever is faster when they take turns. Undefined if neither works or a step takes longer than
- * `limitSeconds`.
- */
-async function fastest(
+async function startFaster(
   python: string,
   precision: Precision,
   sizes: Sizes,
-  limitSeconds: number,
-): Promise<{ contender: ProcessContender; seconds: number } | undefined> {
+  limitSeconds = Number.POSITIVE_INFINITY,
+) {
   const working: ProcessContender[] = [];
-  for (const isCompiled of [false, true]) {
+  for (const kind of [precision, `${precision}-compiled`]) {
     try {
-      const contender = await startTuned(python, precision, isCompiled, sizes);
+      const contender = await startTorch(python, kind, sizes);
       const { seconds } = await contender.ask('step'); // if compiled, with the compilation
-      if (!isCompiled && seconds > limitSeconds) {
+      if (kind === precision && seconds > limitSeconds) {
         contender.stop();
-        say(`  PyTorch ${precision}: left out, a step takes ${seconds.toFixed(0)} s`);
+        say(`  PyTorch ${kind}: left out, a step takes ${seconds.toFixed(0)} s`);
         return undefined;
       }
       working.push(contender);
     } catch (error) {
-      say(`  PyTorch ${precision}${isCompiled ? ', compiled' : ''}: left out, ${messageOf(error)}`);
+      say(`  PyTorch ${kind}: left out, ${messageOf(error)}`);
     }
   }
   const measured = await measure(working, 'step', 5, 2);
-  const found = working.map((contender, i) => ({
-    contender,
-    seconds: measured[i].medianSeconds,
-  }));
-  for (const { contender, seconds } of found) {
-    say(`  ${contender.name}: ${seconds.toFixed(3)} s per step`);
-  }
+  const found = working.map((contender, i) => ({ contender, seconds: measured[i].medianSeconds }));
   found.sort((a, b) => a.seconds - b.seconds);
+  for (const { contender, seconds } of found) say(`  ${contender.name}: ${seconds.toFixed(3)} s`);
   for (const { contender } of found.slice(1)) contender.stop();
-  return found[0];
+  return found.at(0);
 }

@@ -61,7 +61,7 @@ class Article:
 
     def latency(self):
         self.model.eval()
-        with torch.no_grad():
+        with torch.no_grad():  # float32 in every kind: autocast would cast all weights for one image
             torch.softmax(self.model(self.inputs[:1]).float(), 1).tolist()
 
 
