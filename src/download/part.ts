@@ -1,105 +1,72 @@
 /** A file that is being downloaded. */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { InputError, messageOf } from '../errors';
-import { flush, hashOf, hashOfFile, isAlive } from '../files';
+import { hashOfFile, isAlive, replaceFile } from '../files';
 import type { SourceFile } from './sources';
 
-/** Identifies this machine. The folder may be shared, and process IDs of other machines mean nothing here. */
-const HOST = hashOf('sha256', Buffer.from(os.hostname())).slice(0, 8);
-
 /**
- * The file `<target>.<machine>-<process>-….part`. No other process writes to it. The bytes of an earlier run are
- * copied into it, so a process that still runs after all cannot damage it.
- *
- * All methods throw InputError if the file cannot be written.
+ * The file `<target>.<process>-….part`. Only this process writes it, so several processes can download the same file.
+ * Takes over the bytes that an earlier run has left.
  */
 export class Part {
-  length = 0;
-  /** Whether some bytes come from an earlier run. */
-  isResumed = false;
-  /** Whether some bytes come from an earlier run or another mirror. */
-  isMixed = false;
-  private readonly target: string;
+  length: number;
+  /** How many of the bytes are from an earlier run. */
+  resumed: number;
   private readonly file: string;
 
   constructor(
-    folder: string,
+    readonly target: string,
     readonly want: SourceFile,
   ) {
-    this.target = path.join(folder, want.name);
-    this.file = `${this.target}.${HOST}-${process.pid}-${randomBytes(4).toString('hex')}.part`;
-    this.clear();
-    for (const { file, size } of leftovers(this.target)) {
+    this.file = `${target}.${process.pid}-${randomBytes(4).toString('hex')}.part`;
+    for (const leftover of leftovers(target)) {
       try {
-        if (this.length === 0 && size <= want.bytes) this.append(fs.readFileSync(file));
-        fs.rmSync(file, { force: true });
+        fs.renameSync(leftover, this.file);
       } catch {
-        // Another process took it, or the disk is full: start from the beginning.
+        // Another process took it.
       }
     }
-    this.isResumed = this.length > 0;
+    this.length = fs.statSync(this.file, { throwIfNoEntry: false })?.size ?? 0;
+    if (this.length > want.bytes) this.clear();
+    this.resumed = this.length;
   }
 
-  append(chunk: Uint8Array): void {
-    onDisk(this.file, () => fs.appendFileSync(this.file, chunk));
-    this.length += chunk.length;
+  append(piece: Uint8Array): void {
+    fs.appendFileSync(this.file, piece);
+    this.length += piece.length;
   }
 
   clear(): void {
-    onDisk(this.file, () => fs.writeFileSync(this.file, ''));
+    fs.rmSync(this.file, { force: true });
     this.length = 0;
-    this.isResumed = false;
-    this.isMixed = false;
+    this.resumed = 0;
   }
 
   md5(): string {
-    return onDisk(this.file, () => hashOfFile('md5', this.file));
+    return hashOfFile('md5', this.file);
   }
 
   /** Gives the complete file its name. */
   commit(): void {
-    onDisk(this.target, () => {
-      flush(this.file);
-      fs.renameSync(this.file, this.target);
-      flush(path.dirname(this.target));
-    });
+    replaceFile(this.target, (temporary) => fs.renameSync(this.file, temporary));
   }
 
-  /** Leaves the bytes for the next run. */
+  /** Leaves the bytes, if there are any, to the next run. */
   release(): void {
-    try {
-      if (this.length > 0) fs.renameSync(this.file, `${this.target}.part`);
-      else fs.rmSync(this.file);
-    } catch {
-      // The folder is gone or read-only. The caller reports the error that ended the download.
-    }
+    if (fs.existsSync(this.file)) fs.renameSync(this.file, `${this.target}.part`);
   }
 }
 
-/** The `.part` files of a target that no living process writes, largest first. */
-function leftovers(target: string): { file: string; size: number }[] {
-  const folder = path.dirname(target);
-  const prefix = `${path.basename(target)}.`;
+/** The `.part` files of interrupted runs and killed processes. */
+function leftovers(target: string): string[] {
+  const { dir, base } = path.parse(target);
+  const isLeftover = (name: string) => {
+    const [ending, pid] = /(?:\.(\d+)-[0-9a-f]+)?\.part$/.exec(name) ?? [];
+    return name === base + ending && !(pid && isAlive(Number(pid)));
+  };
   return fs
-    .readdirSync(folder)
-    .filter((name) => {
-      const rest = name.startsWith(prefix) ? name.slice(prefix.length) : '';
-      const [, host, pid] = /^([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.part$/.exec(rest) ?? [];
-      return rest === 'part' || (host === HOST && !isAlive(Number(pid)));
-    })
-    .map((name) => path.join(folder, name))
-    .map((file) => ({ file, size: fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0 }))
-    .sort((a, b) => b.size - a.size);
-}
-
-/** Converts an error of `action` to an InputError that names the file. */
-export function onDisk<T>(file: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    throw new InputError(`${file}: ${messageOf(error)}`);
-  }
+    .readdirSync(dir)
+    .filter(isLeftover)
+    .map((name) => path.join(dir, name));
 }

@@ -1,3 +1,6 @@
+import dns from 'node:dns';
+import http from 'node:http';
+import net from 'node:net';
 import { countLabels, loadDataset, slice, splitValidation } from '../../src/data/index';
 import { InputError } from '../../src/errors';
 
@@ -13,6 +16,23 @@ test('the embedded data is MNIST', () => {
   expect(countLabels(loadDataset('test'))).toEqual([
     980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
   ]);
+});
+
+test('reads the embedded data without the network', () => {
+  const refuse = () => {
+    throw new Error('the network was used');
+  };
+  const spies = [
+    jest.spyOn(net.Socket.prototype, 'connect').mockImplementation(refuse),
+    jest.spyOn(dns, 'lookup').mockImplementation(refuse as never),
+    jest.spyOn(http, 'request').mockImplementation(refuse),
+    jest.spyOn(globalThis, 'fetch').mockImplementation(refuse),
+  ];
+  loadDataset('test');
+  for (const spy of spies) {
+    expect(spy).not.toHaveBeenCalled();
+    spy.mockRestore();
+  }
 });
 
 test('splits off the last images without copying', () => {

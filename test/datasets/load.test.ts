@@ -82,6 +82,20 @@ describe('IDX files', () => {
     expect(set.classNames).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
   });
 
+  test("torchvision's layout: the folder names the dataset; one of several by its name", async () => {
+    const part = (name: string) => ({
+      [`${name}/raw/train-images-idx3-ubyte.gz`]: gz(images),
+      [`${name}/raw/train-labels-idx1-ubyte.gz`]: gz(labels),
+    });
+    const folder = folderOf(temporary, 'torchvision', part('FashionMNIST'));
+    expect((await loadImages(folder, 'train')).name).toBe('FashionMNIST train');
+    folderOf(temporary, 'torchvision', part('KMNIST'));
+    await expect(loadImages(folder, 'train')).rejects.toThrow(
+      /holds several datasets, name one: .*FashionMNIST/,
+    );
+    expect((await loadImages(path.join(folder, 'KMNIST/raw'), 'train')).name).toBe('KMNIST train');
+  });
+
   test('EMNIST: turned upright, labels from 0, named by its mapping; one of several by its name', async () => {
     const sideways = idxImages(2, 3, 3, (i) => i);
     const part = (name: string, values: number[]) => ({
