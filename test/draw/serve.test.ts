@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { type Site, serve } from '../../src/draw/index';
+import { type Site, serve } from '../../src/draw/serve'; // index.ts would load TensorFlow
 import { folderOf, temporaryFolder } from '../support/idx';
 import { requireLoopback } from '../support/loopback';
 
@@ -17,6 +17,8 @@ const folder = folderOf(temporary, 'site', {
   'draw/page.js': '1',
   'draw/style.css': 'p {}',
   'draw/model/model.json': '{}',
+  'draw/tfjs.wasm': '',
+  'draw/.lock': 'secret',
   'draw/a name.txt': 'spaces',
 });
 fs.symlinkSync(path.join(temporary, 'outside'), path.join(folder, 'way-out'));
@@ -45,14 +47,21 @@ test.each([
   ['/draw/?x=1', 'text/html; charset=utf-8', '<p>draw'],
   ['/draw/page.js', 'text/javascript; charset=utf-8', '1'],
   ['/draw/style.css', 'text/css; charset=utf-8', 'p {}'],
-  ['/draw/model/model.json', 'application/json', '{}'],
-  ['/draw/a%20name.txt', 'application/octet-stream', 'spaces'],
+  ['/draw/model/model.json', 'application/json; charset=utf-8', '{}'],
+  ['/draw/tfjs.wasm', 'application/wasm', ''],
+  ['/draw/a%20name.txt', 'text/plain; charset=utf-8', 'spaces'],
   ['/data.bin', 'application/octet-stream', '\x01\x02\x03'],
   ['/inside.html', 'text/html; charset=utf-8', '<p>index'],
 ])('%s', async (address, type, body) => {
   const got = await ask(address);
   expect([got.status, got.headers['content-type'], got.body]).toEqual([200, type, body]);
-  expect(got.headers['content-length']).toBe(String(body.length));
+  expect(got.headers).toMatchObject({
+    'content-length': String(body.length),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-embedder-policy': 'require-corp',
+  });
   const head = await ask(address, 'HEAD');
   expect([head.status, head.headers['content-length'], head.body]).toEqual([
     200,
@@ -70,6 +79,7 @@ test.each([
   '//outside/secret.txt',
   '/way-out/secret.txt',
   '/secret.txt',
+  '/draw/.lock',
   '/../',
   '/nothing',
   '/index.html/',
