@@ -27,11 +27,18 @@ fs.symlinkSync('index.html', path.join(folder, 'inside.html'));
 fs.mkdirSync(path.join(temporary, 'site-beside'));
 fs.writeFileSync(path.join(temporary, 'site-beside', 'secret.txt'), 'secret');
 
+const sites: Site[] = [];
+async function open(...args: Parameters<typeof serve>): Promise<Site> {
+  const opened = await serve(...args);
+  sites.push(opened);
+  return opened;
+}
+
 let site: Site;
 beforeAll(async () => {
-  site = await serve(folder, 0);
+  site = await open(folder, 0);
 });
-afterAll(() => site.close());
+afterAll(() => Promise.all(sites.map((each) => each.close())));
 
 /** Requests exactly this path. `fetch` would normalise it. */
 async function ask(path: string, method = 'GET') {
@@ -125,11 +132,11 @@ test('a fixed folder is served as it was, when another command has replaced it s
     const response = await fetch(`${url}draw/model/${name}`);
     return [response.status, await response.text()];
   };
-  const first = await serve(shared, 0, 'draw/model');
+  const first = await open(shared, 0, 'draw/model');
   fs.rmSync(path.join(shared, 'draw/model'), { recursive: true });
-  const without = await serve(shared, 0, 'draw/model');
+  const without = await open(shared, 0, 'draw/model');
   folderOf(temporary, 'shared', { 'draw/model/model.json': 'third', 'draw/model/weights.bin': '' });
-  const third = await serve(shared, 0, 'draw/model');
+  const third = await open(shared, 0, 'draw/model');
   expect(await get(first)).toEqual([200, 'first']);
   expect(await get(first, 'weights.bin')).toEqual([404, 'Not Found\n']);
   expect(await get(without)).toEqual([404, 'Not Found\n']);
@@ -137,5 +144,4 @@ test('a fixed folder is served as it was, when another command has replaced it s
   for (const address of ['%2e%2e/model/model.json', './model.json']) {
     expect((await fetch(`${third.url}draw/model/${address}`)).status).toBe(200);
   }
-  await Promise.all([first, without, third].map((each) => each.close()));
 });
