@@ -1,7 +1,8 @@
 import { disposeBatch, type ImageSet, makeBatch } from '../src/data/index';
 import { inputSizeOf, trainableVariables } from '../src/model/index';
 import { tf } from '../src/tf/index';
-import { AdamW, crossEntropySum } from '../src/train/index';
+import { AdamW } from '../src/train/index';
+import { meanLoss } from './parameters';
 
 /** The result of the article's loop. */
 export interface ArticleLoop {
@@ -28,10 +29,7 @@ export function articleLoop(
   for (const [i, indices] of batches.entries()) {
     const batch = makeBatch(set, indices, inputSizeOf(model));
     // optimizer.zero_grad(): the gradients of the previous batch are dropped, nothing is summed.
-    const { value, grads } = tf.variableGrads(() => {
-      const logits = model.apply(batch.images, { training: true }) as tf.Tensor2D;
-      return crossEntropySum(logits, batch.labels).div<tf.Scalar>(batch.size);
-    }, variables);
+    const { value, grads } = meanLoss(model, batch);
     result.losses.push(value.dataSync()[0]);
     // if (i + 1) % accumulation_steps == 0, where the article's i counts from 1 and ours from 0
     if ((i + 2) % accumulationSteps === 0) {

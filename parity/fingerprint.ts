@@ -47,18 +47,18 @@ export function seedValues(count: number, bound: number, stream: number): Float3
  */
 export function fingerprint(values: ArrayLike<number>): Fingerprint {
   const count = values.length;
-  const projections = new Array<number>(PROJECTIONS).fill(0);
+  const sums = new Float64Array(2 ** PROJECTIONS); // of the values whose eight signs are equal
   let squares = 0;
   let largest = 0;
   for (let i = 0; i < count; i++) {
     const value = values[i];
     squares += value * value;
     if (!(abs(value) <= largest)) largest = abs(value); // also true for NaN
-    const signs = hash(i, SIGN_STREAM);
-    for (let bit = 0; bit < PROJECTIONS; bit++) {
-      projections[bit] += (signs >>> bit) & 1 ? value : -value;
-    }
+    sums[hash(i, SIGN_STREAM) & (sums.length - 1)] += value;
   }
+  const projections = Array.from({ length: PROJECTIONS }, (_, bit) =>
+    sums.reduce((total, sum, signs) => total + ((signs >>> bit) & 1 ? sum : -sum), 0),
+  );
   const sample = Array.from({ length: Math.min(count, SAMPLES) }, (_, i) =>
     count <= SAMPLES ? values[i] : values[(hash(i, SAMPLE_STREAM) >>> 0) % count],
   );

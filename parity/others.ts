@@ -1,76 +1,65 @@
-import { HALF, inColour, loadDataset, makeBatch } from '../src/data/index';
-import { alexnet, NETWORKS, type Network, trainableVariables } from '../src/model/index';
+import { disposeBatch, HALF, inColour, loadDataset, makeBatch } from '../src/data/index';
+import { NETWORKS, type Network, zeroAlexnet } from '../src/model/index';
 import { tf } from '../src/tf/index';
-import { crossEntropySum } from '../src/train/index';
-import { absolute, fingerprint, relative } from './fingerprint';
-import { parametersOf, runningAverages, setSeedWeights, torchOrder, valuesOf } from './parameters';
+import { absolute } from './fingerprint';
+import {
+  allTorchValues,
+  meanLoss,
+  parametersOf,
+  runningAverages,
+  setSeedWeights,
+  valuesOf,
+} from './parameters';
 import type { Golden } from './read-golden';
-import { row, type Section } from './sections';
+import { type Section, tensorRow } from './sections';
 
 /** The other networks, forward and backward on four digits. */
 export function othersSection({ others }: Golden): Section {
   const rows = Object.entries(others).flatMap(([name, { digits, tensors }]) => {
     const ours = measure((NETWORKS as Record<string, Network>)[name], digits);
-    return Object.entries(tensors).map(([what, want]) => {
-      const found = fingerprint(ours[what]);
-      return what.includes('logits')
-        ? row(
+    return Object.entries(tensors).map(([what, want]) =>
+      what.includes('logits')
+        ? tensorRow(
             `${name}: ${what}, up to ${want.max.toPrecision(3)}`,
-            absolute(found, want),
-            1e-4,
-            want.rounding,
+            ours[what],
+            want,
+            absolute,
           )
-        : row(
-            `${name}: ${what}, all in one list, relative`,
-            relative(found, want),
-            1e-4,
-            want.rounding,
-          );
-    });
+        : tensorRow(`${name}: ${what}, all in one list, relative`, ours[what], want),
+    );
   });
-  return {
-    title: 'Other networks',
-    text:
-      'The other networks of `npm run train -- --list-networks`, on four digits, with weights by formula. ' +
-      "`alexnet-imagenet` is compared with torchvision's own class, with three channels and ImageNet's normalisation. " +
-      'Batch normalisation is compared with the running averages and, as `training`, with those of the batch.',
-    rows,
-  };
+  return { title: 'Other networks', rows };
 }
 
 function measure({ layers, inputSize, pretrained }: Network, digits: number[]) {
-  const test = loadDataset('test');
-  const model = alexnet({
+  const model = zeroAlexnet({
     ...{ layers, inputSize, dropout: 0, channels: pretrained?.channels },
     classes: pretrained?.classNames().length,
   });
   setSeedWeights(model, layers);
-  const { images, labels } = pretrained
+  const parameters = parametersOf(model, layers);
+  const test = loadDataset('test');
+  const batch = pretrained
     ? makeBatch(inColour(test), digits, inputSize, { ...HALF, ...pretrained })
     : makeBatch(test, digits, inputSize);
+  const logits = (training: boolean) =>
+    valuesOf(() => model.apply(batch.images, { training }) as tf.Tensor);
   const gradient = (training: boolean) => {
-    const { grads } = tf.variableGrads(() => {
-      const logits = model.apply(images, { training }) as tf.Tensor2D;
-      return crossEntropySum(logits, labels).div<tf.Scalar>(digits.length);
-    }, trainableVariables(model));
-    return tf.concat1d(
-      parametersOf(model, layers).map((each) =>
-        torchOrder(each, grads[each.variable.name]).flatten(),
-      ),
-    );
+    const { value, grads } = meanLoss(model, batch, training);
+    const values = allTorchValues(parameters, ({ name }) => grads[name]);
+    tf.dispose([value, grads]);
+    return values;
   };
   const values: Record<string, Float32Array> = {
-    logits: valuesOf(() => model.apply(images) as tf.Tensor),
-    gradient: valuesOf(() => gradient(false)),
+    logits: logits(false),
+    gradient: gradient(false),
   };
   if (layers.some(({ kind }) => kind === 'batchNorm')) {
-    values['training gradient'] = valuesOf(() => gradient(true));
+    values['training gradient'] = gradient(true);
     values['running averages'] = valuesOf(() => runningAverages(model, layers));
-    values['training logits'] = valuesOf(
-      () => model.apply(images, { training: true }) as tf.Tensor,
-    );
+    values['training logits'] = logits(true);
   }
-  tf.dispose([images, labels]);
+  disposeBatch(batch);
   model.dispose();
   return values;
 }

@@ -1,7 +1,8 @@
 /** A model's parameters with PyTorch's names and layout. Independent of src/pytorch, to check it. */
-import { createHash } from 'node:crypto';
-import { ALEXNET, type LayerSpec, namedWeights } from '../src/model/index';
+import type { Batch } from '../src/data/index';
+import { ALEXNET, type LayerSpec, namedWeights, trainableVariables } from '../src/model/index';
 import { tf } from '../src/tf/index';
+import { crossEntropySum } from '../src/train/index';
 import { seedValues } from './fingerprint';
 
 export interface Parameter {
@@ -46,9 +47,23 @@ export function parametersOf(model: tf.LayersModel, layers = ALEXNET): Parameter
 }
 
 /** A parameter's value or gradient in PyTorch's order: [out, in, height, width]. */
-export function torchOrder({ shape }: Parameter, tensor: tf.Tensor): tf.Tensor {
+function torchOrder({ shape }: Parameter, tensor: tf.Tensor): tf.Tensor {
   const image = tensor.reshape(shape);
   return shape.length === 4 ? image.transpose([3, 2, 0, 1]) : image;
+}
+
+export function torchValues(parameter: Parameter, tensor: tf.Tensor): Float32Array {
+  return valuesOf(() => torchOrder(parameter, tensor));
+}
+
+/** The value or gradient of all parameters in one list. */
+export function allTorchValues(
+  parameters: Parameter[],
+  choose: (variable: tf.Variable) => tf.Tensor,
+): Float32Array {
+  return valuesOf(() =>
+    tf.concat(parameters.map((each) => torchOrder(each, choose(each.variable)).flatten())),
+  );
 }
 
 /** The values of the tensor that `f` returns. (`tidy` itself would search the array of values for tensors.) */
@@ -59,17 +74,22 @@ export function valuesOf(f: () => tf.Tensor): Float32Array {
   return values;
 }
 
+/** The mean loss of a batch, and its gradients: by tfjs, not by `trainStep`. */
+export function meanLoss(model: tf.LayersModel, { images, labels, size }: Batch, training = true) {
+  return tf.variableGrads(() => {
+    const logits = model.apply(images, { training }) as tf.Tensor2D;
+    return crossEntropySum(logits, labels).div<tf.Scalar>(size);
+  }, trainableVariables(model));
+}
+
 /**
- * Sets a model's weights by formula: kernels uniform in ±√6/√fan_in, biases in ±1/√fan_in. Batch normalisation's γ is
+ * Sets a model's weights by formula: kernels uniform in ±√6/√fan_in, biases in ±1/√fan_in. Batch normalization's γ is
  * 1 more than a bias, its running means are in ±0.5, its variances in 0.5 to 1.5.
- * Returns the SHA-256 of each parameter in PyTorch's order, by name.
  */
-export function setSeedWeights(model: tf.LayersModel, layers = ALEXNET): Record<string, string> {
-  const hashes: Record<string, string> = {};
-  parametersOf(model, layers).forEach(({ name, variable, shape, fanIn }, stream) => {
+export function setSeedWeights(model: tf.LayersModel, layers = ALEXNET): void {
+  parametersOf(model, layers).forEach(({ variable, shape, fanIn }, stream) => {
     const gain = shape.length === 4 ? Math.sqrt(6) : 1;
     const values = seedValues(variable.size, gain / Math.sqrt(fanIn), stream);
-    hashes[name] = createHash('sha256').update(values).digest('hex');
     tf.tidy(() => {
       if (shape.length === 1) return variable.assign(tf.tensor1d(values));
       const [height, width, inputs, outputs] = shape;
@@ -84,7 +104,6 @@ export function setSeedWeights(model: tf.LayersModel, layers = ALEXNET): Record<
       model.getLayer(norm).setWeights([gamma.add(1), beta, average(500), average(600).add(1)]),
     );
   });
-  return hashes;
 }
 
 /** The running means and variances, in PyTorch's order. */

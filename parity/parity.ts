@@ -1,6 +1,6 @@
 /**
- * npm run bench -- parity: measures the differences from PyTorch's numbers and prints them as a Markdown page, which is
- * docs/parity.md. The tests enforce the limits of the same rows.
+ * npm run bench -- parity: measures the differences from PyTorch's numbers and prints the tables of docs/parity.md.
+ * The tests enforce the limits of the same rows.
  */
 import os from 'node:os';
 import type { Command } from 'commander';
@@ -10,16 +10,14 @@ import { backend } from '../src/tf/index';
 import {
   accumulationSection,
   dropoutSection,
-  explanationSection,
-  type Golden,
-  initialisationSection,
   isWithin,
   markdown,
   networkSections,
   othersSection,
+  pageWith,
   preprocessingSection,
   readGolden,
-  type Section,
+  textOf,
   trainingSection,
 } from './index';
 
@@ -28,49 +26,30 @@ interface Arguments {
   out?: string;
 }
 
-export function configure(command: Command): void {
-  command
-    .option('--out <file>', 'also write the Markdown page to a file')
+/** Adds the options and the action. */
+export function configure(program: Command): void {
+  program
+    .option('--out <file>', 'also write docs/parity.md with these tables to a file')
     .option('--json', 'print only JSON')
     .action(compare);
 }
 
-function compare(args: Arguments): void {
+function compare({ json, out }: Arguments): void {
   const golden = readGolden();
   const sections = [
     preprocessingSection(golden),
     ...networkSections(golden),
-    explanationSection(golden),
     othersSection(golden),
     trainingSection(golden),
     accumulationSection(golden),
-    initialisationSection(golden),
     dropoutSection(golden),
   ];
-  const text = page(golden, sections);
-  if (args.out) replaceFile(args.out, text);
-  if (args.json) console.log(JSON.stringify({ torch: golden.torch, sections }));
-  else process.stdout.write(text);
+  const versions = `PyTorch ${golden.torch}, TensorFlow ${backend().binding.TF_Version}, ${os.cpus()[0].model.trim()}`;
+  const tables = Object.fromEntries(sections.map((each) => [each.title, markdown(each)]));
+  if (out) replaceFile(out, pageWith('parity', { Versions: versions, ...tables }));
+  console.log(json ? JSON.stringify({ torch: golden.torch, sections }) : textOf(tables).trimEnd());
   const beyond = sections.flatMap(({ rows }) => rows).filter((row) => !isWithin(row));
   if (beyond.length > 0) {
     throw new InputError(`beyond the limit: ${beyond.map(({ what }) => what).join('; ')}`);
   }
-}
-
-function page({ torch }: Golden, sections: Section[]): string {
-  const intro = `# Comparison with PyTorch
-
-The differences between this project's numbers and those of PyTorch ${torch}, in float32 on both sides: TensorFlow
-${backend().binding.TF_Version} on ${os.cpus()[0].model.trim()}. Written by
-
-\`\`\`
-npm run bench -- parity --out docs/parity.md
-\`\`\`
-
-\`npm test\` enforces the limits. \`parity/reference/parity.py\` computes PyTorch's numbers, which are stored in
-\`parity/golden/\`. Where the last column has a number, PyTorch also ran in float64: a difference of that size is
-float32's rounding. The weights are not stored: both sides compute them from a formula, bit for bit the same.
-
-`;
-  return `${intro}${sections.map(markdown).join('\n')}`;
 }

@@ -1,11 +1,12 @@
-/** Reads PyTorch's numbers, which parity/reference/parity.py wrote to parity/golden. */
+/** PyTorch's numbers, which parity/reference/parity.py wrote to parity/golden. */
 import fs from 'node:fs';
 import path from 'node:path';
 import zlib from 'node:zlib';
+import type { AdamWOptions } from '../src/train/index';
 import type { Fingerprint } from './fingerprint';
 
 /** `rounding` is the difference between PyTorch's float32 and its own float64, in the measure of the comparison. */
-type Rounded<T> = T & { rounding: number };
+export type Rounded<T> = T & { rounding: number };
 
 /** The network of the training comparisons: the article's layers with fewer filters and a smaller input. */
 export interface ReducedNetwork {
@@ -54,6 +55,11 @@ export interface Golden {
   };
   /** Logits, gradients and running averages, by the network's name. */
   others: Record<string, { digits: number[]; tensors: Record<string, Rounded<Fingerprint>> }>;
+  /** Some weights during 100 steps of AdamW, by the step's number. */
+  optimizer: {
+    start: number[];
+    cases: { options: AdamWOptions; checkpoints: Record<number, number[]> }[];
+  };
   curve: Rounded<ReducedNetwork & { batchSize: number; losses: number[] }>;
   accumulation: ReducedNetwork & {
     steps: number;
@@ -65,7 +71,7 @@ export interface Golden {
   };
   initialisation: Record<string, Statistics & { fanIn: number }>;
   dropout: { rate: number; count: number; zeros: number; kept: number }[];
-  /** The network's input for each grey value. */
+  /** The network's input for each gray value. */
   normalised: number[];
 }
 

