@@ -1,8 +1,9 @@
-// The program as one file, which loads in half the time of the 200 files of src/.
+// The program as one file, with its packages: it starts faster than their thousand files.
 import fs from 'node:fs';
 import path from 'node:path';
 import { root } from './setup/environment.mjs';
 
+const TFJS_NODE = '@tensorflow/tfjs-node-gpu';
 const source = path.join(root, 'src');
 const bundle = path.join(root, 'build', 'program.cjs');
 
@@ -28,15 +29,36 @@ async function build() {
     entryPoints: [path.join(source, 'cli', 'bin.ts')],
     outfile: temporary,
     bundle: true,
-    packages: 'external',
+    // Packages with native code or files of their own.
+    external: ['sharp', 'jimp', 'esbuild', 'tslab', `${TFJS_NODE}/package.json`],
+    mainFields: ['main'], // what Node takes
+    plugins: [leanTensorFlow],
     platform: 'node',
     format: 'cjs',
     target: 'node20',
-    sourcemap: 'external',
-    footer: { js: `//# sourceMappingURL=${path.basename(bundle)}.map` },
+    minifyWhitespace: true, // a third less to read
     logLevel: 'error',
   });
   fs.utimesSync(temporary, started, started);
-  fs.renameSync(`${temporary}.map`, `${bundle}.map`);
   fs.renameSync(temporary, bundle);
 }
+
+/** Leaves out what tfjs-node loads and we do not use: tfjs's other backends, and the package that finds its binding. */
+const leanTensorFlow = {
+  name: 'lean-tensorflow',
+  setup(build) {
+    const replacements = {
+      '@tensorflow/tfjs-backend-cpu': '',
+      '@tensorflow/tfjs-backend-webgl': '',
+      '@mapbox/node-pre-gyp': `
+        const file = require.resolve('${TFJS_NODE}/package.json');
+        exports.find = () => require('path').join(file, '../lib/napi-v8/tfjs_binding.node');`,
+    };
+    const names = new RegExp(`^(${Object.keys(replacements).join('|')})$`);
+    build.onResolve({ filter: names }, ({ path }) => ({ path, namespace: 'replaced' }));
+    build.onLoad({ filter: /.*/, namespace: 'replaced' }, ({ path }) => ({
+      contents: replacements[path],
+      resolveDir: root,
+    }));
+  },
+};

@@ -30,6 +30,6 @@ async function runProgram() {
   const preload = ['--require', path.join(root, 'scripts', 'preload.cjs')];
   const program = name.endsWith('.ts')
     ? [...typescript, path.join(root, name)]
-    : [...(process.env.DEBUG ? ['--enable-source-maps'] : []), await upToDateBundle(), name];
+    : [await upToDateBundle(), name];
   return launch(process.execPath, [...preload, ...program, ...args], userFolder);
 }
