@@ -2,23 +2,21 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { localised } from '../../../src/viz/index';
-import { command, expectOneLineError, inParallel, root } from '../../support/command';
+import { command, expectOneLineError, python, type Result, root } from '../../support/command';
 import { folderOf, temporaryFolder } from '../../support/idx';
 import { requireLoopback } from '../../support/loopback';
 
 requireLoopback();
 const temporary = temporaryFolder();
 const text = (...parts: string[]) => fs.readFileSync(path.join(temporary, ...parts), 'utf8');
-const tutorial = (...args: string[]) =>
-  command(['scripts/tutorial/tutorial.mjs', '--output', path.join(temporary, 'output'), ...args]);
 
-/** Writes a notebook of code cells and returns its file. */
-function notebook(name: string, ...sources: string[]): string {
+/** Writes a notebook, of which most cells are code, and returns its file. */
+function notebook(name: string, ...sources: (string | object)[]): string {
   const file = path.join(temporary, `${name}.ipynb`);
-  const cells = sources.map((source, i) => ({
-    ...{ cell_type: 'code', id: `c${i}`, metadata: {} },
-    ...{ execution_count: null, outputs: [], source },
-  }));
+  const code = { cell_type: 'code', metadata: {}, execution_count: null, outputs: [] };
+  const cells = sources.map((source, i) =>
+    typeof source === 'string' ? { ...code, id: `c${i}`, source } : source,
+  );
   const metadata = {
     kernelspec: { display_name: 'TypeScript (tslab)', language: 'typescript', name: 'tslab' },
   };
@@ -28,156 +26,263 @@ function notebook(name: string, ...sources: string[]): string {
 
 const good = notebook('good', "console.log('fine')");
 
-test('the first error ends the tutorial; its cell is named, and with --save no notebook is saved', async () => {
-  const before = text('good.ipynb');
+/**
+ * A kernel takes four seconds of a processor to start, so most failures are tested with a stand-in. Here the real one
+ * runs: the first tutorial until the others are through.
+ */
+describe('tutorials side by side', () => {
+  const flag = path.join(temporary, 'go-on');
   const broken = notebook(
     'broken',
+    `import fs from 'fs'; // like those that use runs/tutorial
+    const end = Date.now() + 120_000;
+    while (!fs.existsSync('${flag}') && Date.now() < end) await new Promise((r) => setTimeout(r, 100))`,
     "import { InputError } from './src/errors';",
     "throw new InputError('no/such/folder: no such folder');",
     "console.log('never reached');",
   );
-  const { code, stdout, stderr } = await tutorial('--save', good, broken, notebook('third', '3'));
-  expect(stdout).toMatch(/… good {2}cell 1\/1/);
-  expect(stdout).toMatch(/✓ good: [\d.]+ s/);
-  expect(stdout).toMatch(/✗ broken/);
-  expect(stdout).not.toMatch(/third/);
-  expect(stderr).toMatch(
-    /^error: broken, code cell 2: InputError: no\/such\/folder: no such folder$/m,
-  );
-  expect(code).toBe(1);
-  const files = fs.readdirSync(path.join(temporary, 'output'));
-  expect(files).toEqual(
-    expect.arrayContaining(['good.ipynb', 'good.html', 'index.html', 'broken.ipynb']),
-  );
-  expect(files).not.toContain('broken.html');
-  expect(text('good.ipynb')).toBe(before);
-  const summary = JSON.parse(text('output', 'summary.json'));
-  expect(summary).toMatchObject({
-    profile: 'quick',
-    notebooks: [
-      { name: 'good', ok: true },
-      { name: 'broken', ok: false },
-    ],
-  });
-}, 120_000);
-
-test('a type error fails its cell', async () => {
-  const mistyped = notebook(
-    'mistyped',
-    "import { percent } from './src/viz/format';",
-    'const share: number = percent(0.5);',
-  );
-  const { code, stderr } = await tutorial(mistyped);
-  expect(code).toBe(1);
-  expect(stderr).toMatch(
-    /^error: mistyped, code cell 2: .*Type 'string' is not assignable to type 'number'/m,
-  );
-}, 120_000);
-
-test('when a kernel ends, the error says how and why, and where the rest is', async () => {
-  const ends = {
-    aborted: "require('fs').writeSync(2, 'FATAL ERROR: full\\n')\nprocess.abort()",
-    late: `setTimeout(() => { throw new RangeError('late') }, 1);
-      await new Promise((r) => setTimeout(r, 50)); process.exit(3)`,
-    killed: "process.kill(process.pid, 'SIGKILL')",
-  };
-  const output = (name: string) => path.join(temporary, 'ends', name);
-  const [aborted, late, killed] = await inParallel(Object.entries(ends), ([name, source]) =>
-    command(['scripts/tutorial/tutorial.mjs', '--output', output(name), notebook(name, source)]),
-  );
-  const file = `${output('aborted')}/aborted`;
-  expect(aborted.stderr).toBe(
-    'error: aborted, code cell 1: the kernel was ended by SIGABRT: FATAL ERROR: full\n' +
-      `  The outputs so far: ${file}.ipynb\n  What the kernel wrote: ${file}.log\n`,
-  );
-  expect(aborted.code).toBe(1);
-  expect(late.stderr).toBe(
-    'error: late, code cell 1: the kernel ended with exit code 3: UncaughtException: RangeError: late\n' +
-      `  The outputs so far: ${output('late')}/late.ipynb\n`,
-  );
-  expect(killed.stderr).toMatch(
-    /^error: killed, code cell 1: the kernel was ended by SIGKILL: most likely the machine ran out of memory$/m,
-  );
-}, 240_000);
-
-test('of two tutorials that use the same folders, the second does not start', async () => {
-  const flag = path.join(temporary, 'go-on');
-  const waits = notebook(
-    'waits',
-    `import fs from 'fs'; // like those that use runs/tutorial
-    const end = Date.now() + 120_000;
-    while (!fs.existsSync('${flag}') && Date.now() < end) await new Promise((r) => setTimeout(r, 100))`,
-  );
-  const output = (name: string) => path.join(temporary, 'two', name);
-  const into = (name: string, file: string) =>
-    command(['scripts/tutorial/tutorial.mjs', '--output', output(name), file]);
-  const first = into('one', waits);
-  while (!fs.existsSync(path.join(output('one'), '.lock'))) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  const [same, runs, other] = [
-    await into('one', good),
-    await into('other', waits),
-    await into('other', good),
-  ];
-  fs.writeFileSync(flag, '');
-  expect(await first).toMatchObject({ code: 0, stderr: '' });
-  const busy = ': process \\d+ runs a tutorial that writes there\\. Wait until it has finished\n$';
-  expectOneLineError(same, new RegExp(`^error: ${output('one')}${busy}`));
-  expectOneLineError(runs, new RegExp(`^error: ${root}/runs${busy}`));
-  expect(other.code).toBe(0);
-}, 240_000);
-
-test('another kernel named tslab is not used, and doctor names it', async () => {
   const kernel = 'share/jupyter/kernels/tslab';
-  const broken = JSON.stringify({ argv: ['no-such-program'], display_name: '', language: '' });
-  const home = folderOf(temporary, 'home', { [`.local/${kernel}/kernel.json`]: broken });
+  const home = folderOf(temporary, 'home', {
+    [`.local/${kernel}/kernel.json`]: JSON.stringify({
+      ...{ argv: ['no-such-program'], display_name: '', language: '' },
+    }),
+  });
   const env = {
     ...{ HOME: home, XDG_DATA_HOME: undefined, JUPYTER_DATA_DIR: undefined },
     ...{ JUPYTER_PATH: path.join(home, '.local/share/jupyter'), JUPYTER_PREFER_ENV_PATH: '0' },
   };
-  const args = ['scripts/tutorial/tutorial.mjs', '--output', path.join(home, 'output'), good];
-  expect(await command(args, env)).toMatchObject({ code: 0, stderr: '' });
-  const { stdout } = await command(['scripts/setup/doctor.mjs'], env);
-  expect(stdout).toContain(
-    `tslab, for this checkout; there is another in ${home}/.local/${kernel}, `,
-  );
-}, 240_000);
+  const noHome = path.join(good, 'home'); // not even root can create a folder in a file
+  const output = (name: string) => path.join(temporary, name);
+  const into = (name: string, args: string[], environment = {}) =>
+    command(['scripts/tutorial/tutorial.mjs', '--output', output(name), ...args], environment);
+  let [first, same, runs, other]: Result[] = [];
 
-test('a home folder that cannot be written is replaced', async () => {
-  const home = path.join(good, 'home'); // not even root can create a folder in a file
-  const args = [
-    'scripts/tutorial/tutorial.mjs',
-    '--output',
-    path.join(temporary, 'homeless'),
-    good,
-  ];
-  const { code, stderr } = await command(args, { HOME: home });
-  expect(stderr).toBe(
-    `note: the home folder ${home} cannot be written; a temporary one is used while this command runs\n`,
-  );
-  expect(code).toBe(0);
-}, 240_000);
+  beforeAll(async () => {
+    const running = into('first', [broken], env);
+    while (!fs.existsSync(path.join(output('first'), '.lock')))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    same = await into('first', [good]);
+    runs = await into('other', [broken]);
+    other = await into('other', [good], { HOME: noHome });
+    fs.writeFileSync(flag, '');
+    first = await running;
+  }, 180_000);
 
-test('--save refuses a notebook of more than 1 MB, and saves none', async () => {
-  const large = notebook('large', "console.log('x'.repeat(1_200_000));");
-  const before = [text('good.ipynb'), text('large.ipynb')];
-  const { code, stderr } = await tutorial('--save', good, large);
-  expect(stderr).toBe(
-    'error: large.ipynb would have 1.20 MB, more than 1.00 MB: nothing was saved\n',
-  );
-  expect(code).toBe(1);
-  expect([text('good.ipynb'), text('large.ipynb')]).toEqual(before);
-}, 120_000);
+  test('the error names the notebook, the cell and the cause', () => {
+    expect(first.stdout).toBe(
+      ['1', '2', '3'].map((n) => `  … broken  cell ${n}/4\n`).join('') +
+        first.stdout.slice(first.stdout.indexOf('  ✗ broken: ')),
+    );
+    expect(first.stderr).toBe(
+      'error: broken, code cell 3: InputError: no/such/folder: no such folder\n' +
+        `  The outputs so far: ${output('first')}/broken.ipynb\n`,
+    );
+    expect(first.code).toBe(1);
+  });
 
-test('a file that is not a notebook is a one-line error', async () => {
-  const file = path.join(temporary, 'text.ipynb');
-  fs.writeFileSync(file, 'just text');
-  const { code, stderr } = await tutorial(file);
-  expect(code).toBe(1);
-  expect(stderr).toMatch(/^error: text: not a notebook: /);
-  expect(stderr.trim().split('\n').length).toBe(1);
+  test('a notebook that succeeds', () => {
+    expect(other.stdout).toMatch(
+      /^ {2}… good {2}cell 1\/1\n {2}✓ good: [\d.]+ s\n\nWritten to .*: 1 notebook \(.*\nOpen index.html .*\n$/,
+    );
+    expect(other.code).toBe(0);
+    expect(text('other', 'good.html')).toMatch('<pre class="stdout">fine</pre>');
+  });
+
+  test('of two that use the same folders, the second does not start', () => {
+    const busy =
+      ': process \\d+ runs a tutorial that writes there\\. Wait until it has finished\n$';
+    expectOneLineError(same, new RegExp(`^error: ${output('first')}${busy}`));
+    expectOneLineError(runs, new RegExp(`^error: ${root}/runs${busy}`));
+  });
+
+  test('another kernel named tslab is not used, and doctor names it', async () => {
+    expect(first.stdout).toMatch('cell 3/4');
+    const { stdout } = await command(['scripts/setup/doctor.mjs'], env);
+    expect(stdout).toContain(
+      `tslab, for this checkout; there is another in ${home}/.local/${kernel}, `,
+    );
+  });
+
+  test('a home folder that cannot be written is replaced', () => {
+    expect(other.stderr).toBe(
+      `note: the home folder ${noHome} cannot be written; a temporary one is used while this command runs\n`,
+    );
+  });
 });
+
+test('the causes in what the kernel prints: a type error, an exception, an error after the cell', async () => {
+  const script = path.join(__dirname, '../../support/causes.py');
+  const { stdout, stderr } = await python(
+    ...[script, temporary],
+    "import { percent } from './src/viz/format'; const share: number = percent(0.5);",
+    "const f = () => { throw new RangeError('no') };\nf();",
+    `setTimeout(() => { throw new RangeError('late') }, 1);
+      await new Promise((r) => setTimeout(r, 50)); process.exit(3)`,
+  );
+  expect(stderr).toBe('');
+  expect(stdout.trim().split('\n')).toEqual([
+    expect.stringMatching(/^\d+:\d+ - Type 'string' is not assignable to type 'number'/),
+    'RangeError: no',
+    'the kernel ended with exit code 3: UncaughtException: RangeError: late',
+  ]);
+}, 60_000);
+
+describe('with a stand-in for the kernel', () => {
+  interface Run {
+    printed: string;
+    error: string | null;
+  }
+  const output = (name: string) => path.join(temporary, 'stand-in', name);
+  let results: Record<string, Run>;
+  const answers = {
+    ...{ cell_type: 'markdown', id: 'answers', metadata: {} },
+    source: "<details>\n\n```ts\nsay('the answer')\n```\n\n</details>",
+  };
+  const bar =
+    'Epoch 2/5:  43%|██████▉         | 203/469 [02:01<02:39, 1.67 batch/s, loss=0.081, acc=97.6%]';
+
+  beforeAll(async () => {
+    fs.writeFileSync(path.join(temporary, 'text.ipynb'), 'just text');
+    const notText = path.join(temporary, 'text.ipynb');
+    const fine = notebook('fine', `say('1'); say('2'); show('Epoch'); show('${bar}')`, answers);
+    const large = notebook('large', "say('x' * 1_200_000)");
+    const ends = {
+      aborted: "os.write(2, b'FATAL ERROR: full\\n'); os.abort()",
+      killed: 'os.kill(os.getpid(), 9)',
+      busy: "say('line'); stay_busy()",
+    };
+    const failed = notebook(
+      'failed',
+      "say('Some words\\n2:7 - Type no\\n    at x', 'stderr'); fail()",
+      "say('never reached')",
+    );
+    const runs = [
+      { output: output('fine'), paths: [fine], with_answers: true },
+      ...[100, 81, 40].map((columns) => ({
+        ...{ output: output(`${columns}`), paths: [fine], columns },
+      })),
+      { output: output('large'), paths: [fine, large], save: true },
+      { output: output('failed'), paths: [fine, failed, large], save: true },
+      { output: output('text'), paths: [notText] },
+      ...Object.entries(ends).map(([name, source]) => ({
+        output: output(name),
+        paths: [notebook(name, source, "say('never reached')")],
+      })),
+    ];
+    const script = path.join(__dirname, '../../support/tutorial.py');
+    const { stdout, stderr } = await python(script, JSON.stringify(runs));
+    expect(stderr).toBe('');
+    const all: Run[] = JSON.parse(stdout);
+    results = Object.fromEntries(all.map((run, i) => [path.basename(runs[i].output), run]));
+  }, 60_000);
+
+  /** What the cells of a notebook printed. */
+  const printed = (name: string) =>
+    JSON.parse(text('stand-in', name, `${name}.ipynb`)).cells.map(
+      ({ outputs = [] }: { outputs?: { text?: string[] }[] }) =>
+        outputs.flatMap((each) => each.text ?? []).join(''),
+    );
+
+  test('the output is joined, the answers run but are not saved, and a log has lines of progress', () => {
+    expect(results.fine.error).toBe(null);
+    expect(printed('fine')).toEqual(['12', '']);
+    expect(results.fine.printed).toMatch(
+      `  … fine  cell 1/2\n    ${bar}\n  … fine  cell 2/2\n  ✓ fine: `,
+    );
+  });
+
+  test('on a terminal one line changes, and fits', () => {
+    // The line is cleared before each of its texts.
+    const lines = (columns: number) => results[columns].printed.split('\r\x1b[2K').slice(1, 4);
+    expect(lines(100)).toEqual([
+      '  … fine  cell 1/1',
+      '  … fine  cell 1/1  Epoch 2/5:  43%|█   | 203/469 [02:01<02:39, 1.67 batch/s, loss=0.081, acc=97.6%]',
+      expect.stringMatching(/^ {2}✓ fine: [\d.]+ s\n/),
+    ]);
+    expect(lines(81)[1]).toBe(
+      'fine  Epoch 2/5:  43% 203/469 [02:01<02:39, 1.67 batch/s, loss=0.081, acc=97.6%]',
+    );
+    expect(lines(40)[1]).toBe('…9, 1.67 batch/s, loss=0.081, acc=97.6%]');
+  });
+
+  test('the first error ends the tutorial, and with --save no notebook is saved', () => {
+    expect(results.failed.error).toMatch(/^failed, code cell 1: 2:7 - Type no\n/);
+    expect(results.failed.printed).toMatch(
+      /^ {2}… fine {2}cell 1\/1\n.*\n {2}✓ fine: .*\n {2}… failed {2}cell 1\/2\n {2}✗ failed: .*\n$/,
+    );
+    expect(fs.readdirSync(output('failed')).sort()).toEqual([
+      ...['failed.ipynb', 'fine.html', 'fine.ipynb', 'index.html', 'summary.json'],
+    ]);
+    expect(JSON.parse(text('stand-in', 'failed', 'summary.json'))).toMatchObject({
+      profile: 'quick',
+      notebooks: [
+        { name: 'fine', ok: true },
+        { name: 'failed', ok: false },
+      ],
+    });
+    expect(JSON.parse(text('fine.ipynb')).cells[0].outputs).toEqual([]);
+  });
+
+  test('when a kernel ends, the error says how and why, and where the rest is', () => {
+    const file = `${output('aborted')}/aborted`;
+    expect(results.aborted.error).toBe(
+      'aborted, code cell 1: the kernel was ended by SIGABRT: FATAL ERROR: full\n' +
+        `  The outputs so far: ${file}.ipynb\n  What the kernel wrote: ${file}.log`,
+    );
+    expect(results.aborted.printed).toMatch(
+      /^ {2}… aborted {2}cell 1\/2\n {2}✗ aborted: [\d.]+ s\n$/,
+    );
+    expect(text('stand-in', 'aborted', 'aborted.log')).toBe('FATAL ERROR: full\n');
+    expect(fs.readdirSync(output('aborted')).sort()).toEqual([
+      ...['aborted.ipynb', 'aborted.log', 'index.html', 'summary.json'],
+    ]);
+    expect(results.killed.error).toBe(
+      'killed, code cell 1: the kernel was ended by SIGKILL: most likely the machine ran out of memory\n' +
+        `  The outputs so far: ${output('killed')}/killed.ipynb`,
+    );
+  });
+
+  test('a kernel that never becomes idle after a cell is an error, and what it printed is saved', () => {
+    expect(results.busy.error).toMatch(
+      /^busy, code cell 1: the cell ended, but the kernel did not become idle: .*\n {2}The outputs so far/,
+    );
+    expect(printed('busy')).toEqual(['line', '']);
+  });
+
+  test('--save refuses a notebook of more than 1 MB, and saves none', () => {
+    expect(results.large.error).toBe(
+      'large.ipynb would have 1.20 MB, more than 1.00 MB: nothing was saved',
+    );
+    for (const name of ['fine', 'large'])
+      expect(JSON.parse(text(`${name}.ipynb`)).cells[0].outputs).toEqual([]);
+  });
+
+  test('a file that is not a notebook is a one-line error', () => {
+    expect(results.text.error).toMatch(/^text: not a notebook: .*$/);
+  });
+});
+
+test('the stop button ends training after the current step, running the cell again continues it, and old models are freed', async () => {
+  const script = path.join(__dirname, '../../support/interrupt.py');
+  const run = path.join(temporary, 'run-folder');
+  const { code, stdout } = await python(script, path.join(root, 'notebooks'), run);
+  expect(code).toBe(0);
+  const [stopped, first, said, stoppedAgain, second, ...memory] = stdout.trim().split('\n');
+  for (const line of [stopped, stoppedAgain]) {
+    expect(line).toMatch(/^Stopped after step \d+ of \d+\. Progress is saved: run this again/);
+  }
+  const { interrupted, steps } = JSON.parse(first);
+  expect(interrupted).toBe(true);
+  expect(steps).toBeGreaterThan(0);
+  expect(said).toMatch(`Continuing ${run} after step ${steps}, in epoch `);
+  expect(JSON.parse(second).interrupted).toBe(true);
+  expect(JSON.parse(second).steps).toBeGreaterThan(steps);
+
+  // The real network takes 228 MB. The cell keeps its model, and the previous one until it has run again.
+  const [, two, , four] = memory.map((line) => JSON.parse(line));
+  expect(four.tensors).toBe(two.tensors);
+  expect(four.bytes - two.bytes).toBeLessThan(228e6); // two models more would be 456 MB
+}, 120_000);
 
 test('unknown options, profiles and notebooks are one-line errors', async () => {
   const results = await Promise.all([
