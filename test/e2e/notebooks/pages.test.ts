@@ -136,10 +136,16 @@ describeBrowser('pages', () => {
   beforeEach(() => {
     wrong = [];
   });
-  afterEach(() => expect(wrong).toEqual([]));
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close();
+    expect(wrong).toEqual([]);
+  });
 
-  test('figures are drawn and have text alternatives; Plotly is included once', async () => {
-    const page = await open('small');
+  test('figures are drawn and have text alternatives, also on a page that is moved elsewhere; Plotly is included once', async () => {
+    const alone = path.join(output, 'alone');
+    fs.mkdirSync(alone, { recursive: true });
+    fs.copyFileSync(path.join(output, 'small.html'), path.join(alone, 'small.html'));
+    const page = await open('alone/small');
     expect(await page.locator('.scatterlayer .trace path.js-line').count()).toBe(4);
     expect(await page.locator('.figure').getAttribute('role')).toBe('img');
     expect(await page.locator('.figure').getAttribute('aria-label')).toMatch(/A small training/);
@@ -164,28 +170,25 @@ describeBrowser('pages', () => {
     expect(page.url()).toMatch(/pages\/zh\/small\.html$/);
   });
 
-  test.each(['light', 'dark'] as const)(
-    '%s: all text has a contrast of at least 4.5',
-    async (colorScheme) => {
-      for (const name of ['sections', 'small', 'index']) {
-        const page = await open(name, { ...DESKTOP, colorScheme });
-        const pale = await evaluate<string[]>(page, `(${paleTexts})()`);
-        expect(pale).toEqual([]);
+  test.each(['sections', 'small', 'index'])(
+    '%s: all text has a contrast of at least 4.5, light and dark',
+    async (name) => {
+      const page = await open(name);
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect(await evaluate<string[]>(page, `(${paleTexts})()`)).toEqual([]);
       }
     },
   );
 
-  test('a page that is moved elsewhere still works', async () => {
-    const alone = path.join(output, 'alone');
-    fs.mkdirSync(alone, { recursive: true });
-    fs.copyFileSync(path.join(output, 'small.html'), path.join(alone, 'small.html'));
-    const page = await open('alone/small');
-    expect(await page.locator('.scatterlayer .trace path.js-line').count()).toBe(4);
-  });
-
   test('on a phone nothing is wider than the page, and the contents fold', async () => {
-    for (const name of ['sections', 'small', 'index']) {
+    for (const name of ['index', 'small', 'sections']) {
       const page = await open(name, { ...PHONE, colorScheme: 'dark' });
+      const scrolls = (selector: string) =>
+        evaluate<boolean>(
+          page,
+          `(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector('${selector}'))`,
+        );
       expect(await fitsWidth(page)).toBe(true);
       await screenshot(page, `${name === 'index' ? 'index' : `page-${name}`}-phone-dark`);
       const links = page.locator('.contents nav');
@@ -193,17 +196,13 @@ describeBrowser('pages', () => {
       await page.click('.contents summary');
       expect(await links.isVisible()).toBe(true);
       expect(await fitsWidth(page)).toBe(true);
+      if (name === 'sections') {
+        expect(await scrolls('.wide')).toBe(true);
+        expect(await scrolls('pre.stdout')).toBe(true);
+      }
+      await page.setViewportSize({ width: 844, height: 390 }); // sideways
+      expect(await fitsWidth(page)).toBe(true);
     }
-    const sideways = { ...PHONE, viewport: { width: 844, height: 390 } };
-    for (const name of names) expect(await fitsWidth(await open(name, sideways))).toBe(true);
-    const page = await open('sections', PHONE);
-    const scrolls = (selector: string) =>
-      evaluate<boolean>(
-        page,
-        `(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector('${selector}'))`,
-      );
-    expect(await scrolls('.wide')).toBe(true);
-    expect(await scrolls('pre.stdout')).toBe(true);
   });
 
   test('plots that are side by side are stacked on a phone', async () => {
