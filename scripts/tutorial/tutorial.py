@@ -47,6 +47,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 CAUSE = re.compile(r"^(\w+: )?\w*Error\b|^(\S+ )?\d+:\d+ - |FATAL|terminate called|Check failed")
 # After a cell, the kernel becomes idle when it has sent all output. To read 20,000 lines takes up to 24 seconds.
 SECONDS_UNTIL_IDLE = 120
+CLEAR = "\r\x1b[2K"  # the line of the terminal
 LARGEST_NOTEBOOK = 1_000_000  # bytes; GitHub does not display notebooks that are much larger
 
 
@@ -56,7 +57,6 @@ class Display:
 
     changes = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     columns = 1000
-    clear = "\r\x1b[2K" if changes else ""
     place = ""
     last = 0
 
@@ -75,11 +75,12 @@ class Display:
     def line(self, text):
         if self.changes:
             self.columns = os.get_terminal_size(1).columns or self.columns
-            text = fitted(text, self.columns)
-        say(f"{self.clear}{text}", end="" if self.changes else "\n")
+            say(f"{CLEAR}{fitted(text, self.columns)}", end="")
+        else:
+            say(text)
 
     def end(self, name, seconds, mark):
-        say(f"{self.clear}  {mark} {name}: {seconds} s")
+        say(f"{CLEAR if self.changes else ''}  {mark} {name}: {seconds} s")
 
 
 def say(text, end="\n"):

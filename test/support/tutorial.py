@@ -3,7 +3,8 @@ and the error, as a JSON list.
 
 Usage: tutorial.py RUNS
 
-RUNS is a JSON list of the arguments of `tutorial`: {"output": …, "paths": [NOTEBOOK…], "save": true, …}
+RUNS is a JSON list of the arguments of `tutorial`: {"output": …, "paths": [NOTEBOOK…], "save": true, …}. With "columns",
+the program writes as to a terminal of that width.
 """
 
 import contextlib
@@ -18,7 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "tutorial"))
 import tutorial
 
 
-def run(output, paths, **options):
+def run(output, paths, columns=None, **options):
+    tutorial.Display.changes = columns is not None
+    os.get_terminal_size = lambda _: os.terminal_size((columns, 24))
     Path(output).mkdir(parents=True)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         try:
