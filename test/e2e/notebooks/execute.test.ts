@@ -1,4 +1,4 @@
-/** Notebooks that fail, and the stop button. (pages.test.ts runs notebooks that succeed.) */
+/** Notebooks that fail. (pages.test.ts runs notebooks that succeed.) */
 import fs from 'node:fs';
 import path from 'node:path';
 import { localised } from '../../../src/viz/index';
@@ -261,28 +261,6 @@ describe('with a stand-in for the kernel', () => {
     expect(results.text.error).toMatch(/^text: not a notebook: .*$/);
   });
 });
-
-test('the stop button ends training after the current step, running the cell again continues it, and old models are freed', async () => {
-  const script = path.join(__dirname, '../../support/interrupt.py');
-  const run = path.join(temporary, 'run-folder');
-  const { code, stdout } = await python(script, path.join(root, 'notebooks'), run);
-  expect(code).toBe(0);
-  const [stopped, first, said, stoppedAgain, second, ...memory] = stdout.trim().split('\n');
-  for (const line of [stopped, stoppedAgain]) {
-    expect(line).toMatch(/^Stopped after step \d+ of \d+\. Progress is saved: run this again/);
-  }
-  const { interrupted, steps } = JSON.parse(first);
-  expect(interrupted).toBe(true);
-  expect(steps).toBeGreaterThan(0);
-  expect(said).toMatch(`Continuing ${run} after step ${steps}, in epoch `);
-  expect(JSON.parse(second).interrupted).toBe(true);
-  expect(JSON.parse(second).steps).toBeGreaterThan(steps);
-
-  // The real network takes 228 MB. The cell keeps its model, and the previous one until it has run again.
-  const [, two, , four] = memory.map((line) => JSON.parse(line));
-  expect(four.tensors).toBe(two.tensors);
-  expect(four.bytes - two.bytes).toBeLessThan(228e6); // two models more would be 456 MB
-}, 120_000);
 
 test('unknown options, profiles and notebooks are one-line errors', async () => {
   const results = await Promise.all([
