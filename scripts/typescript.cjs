@@ -3,6 +3,9 @@
 const { _extensions } = require('node:module');
 require('./preload.cjs');
 
+// tsx would obey a tsconfig.json in the current folder or above it, which can replace any module.
+process.env.TSX_TSCONFIG_PATH = path.join(__dirname, '..', 'tsconfig.json');
+
 const load = _extensions['.js'];
 require('tsx/cjs');
 _extensions['.js'] = (module, file) => {

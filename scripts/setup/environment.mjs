@@ -20,17 +20,18 @@ export const userFolder = process.env.INIT_CWD ?? process.cwd();
 export function runtimeSettings() {
   const settings = JSON.parse(read(path.join(root, 'scripts', 'setup', 'runtime-env.json')));
   const cuda = cudaFolders(pythonEnvironment().prefix).join(':');
-  // Jupyter inserts the variable's value.
-  return cuda ? { ...settings, LD_LIBRARY_PATH: `${cuda}:$LD_LIBRARY_PATH` } : settings;
+  // Jupyter inserts the variable's value. Without one, the slash keeps this from naming a folder in the current one.
+  return cuda ? { ...settings, LD_LIBRARY_PATH: `${cuda}:/$LD_LIBRARY_PATH` } : settings;
 }
 
 /**
- * The user's environment without the settings of their own Python (`PYTHONPATH`, `PYTHONHOME`, …) and without the
- * packages in their home folder: both would replace packages of ours. For every program that we start.
+ * The user's environment without the settings of their own Python (`PYTHONPATH`, `PYTHONHOME`, …), the packages in
+ * their home folder and the modules in the current folder: all of them would replace packages of ours. For every
+ * program that we start.
  */
 export function programEnvironment() {
   const kept = Object.entries(process.env).filter(([name]) => !/^PYTHON./.test(name));
-  return { ...Object.fromEntries(kept), PYTHONNOUSERSITE: '1' };
+  return { ...Object.fromEntries(kept), PYTHONNOUSERSITE: '1', PYTHONSAFEPATH: '1' };
 }
 
 /** The environment of Jupyter and of every process that loads TensorFlow. Variables set by the user win. */

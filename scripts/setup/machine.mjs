@@ -94,7 +94,8 @@ function pythonVersion(python) {
     'print(("" if name == "cpython" else name + " ") + "%d.%d" % sys.version_info[:2] + sys.abiflags); ' +
     'import ensurepip, venv';
   const env = programEnvironment();
-  const { stdout, status } = spawnSync(python, ['-c', probe], { encoding: 'utf8', env });
+  const options = { cwd: root, env, encoding: 'utf8' };
+  const { stdout, status } = spawnSync(python, ['-c', probe], options);
   return { version: stdout?.trim() || undefined, hasVenv: status === 0 };
 }
 

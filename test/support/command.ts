@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type SpawnOptionsWithoutStdio, spawn } from 'node:child_process';
 import path from 'node:path';
 import { Writable } from 'node:stream';
 
@@ -28,8 +28,17 @@ export async function python(...args: string[]): Promise<Result> {
 
 /** Runs a program in the project's root and collects its output. */
 export function collect(program: string, args: string[], env: NodeJS.ProcessEnv): Promise<Result> {
+  return start(program, args, { cwd: root, env });
+}
+
+/** Runs a program and collects its output. */
+export function start(
+  program: string,
+  args: string[],
+  options: SpawnOptionsWithoutStdio,
+): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: root, env });
+    const child = spawn(program, args, options);
     const result: Result = { code: null, stdout: '', stderr: '' };
     child.stdout.on('data', (chunk) => {
       result.stdout += chunk;
