@@ -1,18 +1,16 @@
 // Checks this machine. For each problem it prints the fix. See --help.
 import { spawnSync } from 'node:child_process';
-import path from 'node:path';
 import { commandLine } from './command.mjs';
 import { describeCards, gpuProblem, missingLibraries, probe } from './cuda.mjs';
 import {
   cudaFolders,
   pythonEnvironment,
-  root,
   runtimeEnvironment,
   tensorflowWheel,
 } from './environment.mjs';
 import { provideHome } from './home.mjs';
 import { nvidiaDriver } from './machine.mjs';
-import { kernelFolder, setupSteps } from './steps.mjs';
+import { kernelFolder, lackingFor, setupSteps } from './steps.mjs';
 
 const HELP = `Usage: npm run doctor [-- --json]
 
@@ -31,32 +29,24 @@ function check(name, ok, value, fix = 'npm run setup') {
   checks.push({ name, ok, value, ...(ok ? {} : { fix }) });
 }
 
-function checkStep(name, step, good, bad) {
-  check(name, step.isDone(), step.isDone() ? good : bad);
-}
-
 const major = Number(process.versions.node.split('.')[0]);
 check('Node', major >= 20, process.version, 'install Node 20 or newer');
 
-const { prefix, conda, foreign } = pythonEnvironment();
-const relative = path.relative(root, prefix);
-const why = foreign ? ` (the conda environment ${foreign} was not made from environment.yml)` : '';
-const shown = `${conda ? 'conda, ' : ''}${relative.startsWith('..') ? prefix : relative}${why}`;
+const { prefix, conda } = pythonEnvironment();
 const wheel = tensorflowWheel(prefix);
-const [npm, python, binding, kernel, gpu] = setupSteps();
-checkStep('npm packages', npm, 'match the lock file', 'missing, or different from the lock file');
-checkStep(
-  'Python environment',
-  python,
-  shown,
-  `${shown}: missing, or different from environment.yml`,
-);
-check('TensorFlow wheel', Boolean(wheel), wheel ?? 'missing');
-checkStep('Binding', binding, 'built for this wheel', 'missing, or built for another wheel');
-if (kernel.isDone() && python.isDone()) checkKernels();
-else checkStep('Kernel', kernel, 'tslab, for this checkout', 'missing, or for another checkout');
+const steps = setupSteps();
+const done = new Set(steps.filter((step) => step.isDone()).map(({ name }) => name));
+const gpu = steps.find(({ name }) => name === 'GPU check');
+for (const step of steps.filter((each) => each !== gpu || gpu.gpu)) {
+  const isDone = done.has(step.name);
+  if (step.name === 'Kernel' && isDone && done.has('Python environment')) checkKernels();
+  else if (isDone) check(step.name, true, step.good);
+  else check(step.name, false, step.bad, lackingFor(step));
+  if (step.name === 'Python environment') {
+    check('TensorFlow wheel', Boolean(wheel), wheel ?? 'missing');
+  }
+}
 
-if (gpu.gpu) checkStep('GPU check', gpu, 'done', 'not done');
 if (cudaFolders(prefix).length > 0) {
   const missing = missingLibraries();
   const value = missing.length === 0 ? 'all found' : `missing: ${missing.join(', ')}`;
@@ -68,7 +58,7 @@ if (nvidiaDriver()) {
   check('Card', ok || !gpu.gpu, text, 'reinstall the NVIDIA driver');
 }
 const found =
-  npm.isDone() && binding.isDone()
+  done.has('npm packages') && done.has('Binding')
     ? await probe()
     : { error: 'not checked: the set-up is incomplete' };
 if (found.error) {

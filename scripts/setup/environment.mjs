@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const nodeModules = path.join(root, 'node_modules');
-export const bindingPackage = path.join(nodeModules, '@tensorflow', 'tfjs-node-gpu');
 
 /** Lets Node run TypeScript. */
 export const typescript = ['--require', path.join(root, 'scripts', 'typescript.cjs')];

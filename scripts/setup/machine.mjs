@@ -179,13 +179,12 @@ function userName(uid) {
   return status === 0 ? stdout.trim() : uid;
 }
 
-export function checkCompiler() {
-  const hasCompiler = process.env.CXX || ['c++', 'g++', 'clang++'].some(isOnPath);
-  const tools = [
-    ...(hasCompiler ? [] : ['a C++ compiler']),
-    ...(isOnPath('make') ? [] : ["the program 'make'"]),
-  ];
-  if (tools.length > 0) throw missing(tools.join(' and '), 'g++ make', 'gcc-c++ make');
+/** The words that start the C++ compiler: CXX, which may contain options, or the first one on the path. */
+export function compiler() {
+  if (process.env.CXX) return process.env.CXX.trim().split(/\s+/);
+  const found = ['c++', 'g++', 'clang++'].find(isOnPath);
+  if (found) return [found];
+  throw missing('a C++ compiler', 'g++', 'gcc-c++');
 }
 
 /** Returns the folder that contains include/node: headers that came with Node. They are never downloaded. */

@@ -4,10 +4,10 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { commandLine, fail, isTerminal, UserError } from './command.mjs';
-import { readJson, root } from './environment.mjs';
+import { read, root } from './environment.mjs';
 import { provideHome } from './home.mjs';
 import { checkNode, checkWritable, explainRefusal } from './machine.mjs';
-import { setupSteps } from './steps.mjs';
+import { lackingFor, setupSteps } from './steps.mjs';
 
 const HELP = `Usage: npm run setup [-- --device cpu|gpu|auto]
 
@@ -37,13 +37,7 @@ export async function setup(device = process.env.TUTORIAL_DEVICE) {
   try {
     unlock = await lock(interrupt.signal);
     checkMachine(toDo()); // again: another process may have done some steps meanwhile
-    // The steps again after each: one may undo another, and what they do depends on those before.
-    for (let [step] = toDo(); step; [step] = toDo()) {
-      if (step.note) process.stderr.write(`  ${step.note}\n`);
-      await show(step.name, () => step.run(interrupt.signal));
-      interrupt.signal.throwIfAborted();
-      if (!step.isDone()) throw new Error(`the step '${step.name}' ran and is not done`);
-    }
+    await runSteps(toDo, interrupt);
   } catch (error) {
     const isRefused = ['EACCES', 'EPERM', 'EROFS'].includes(error.code) && error.path;
     const cause = isRefused && explainRefusal(error.path);
@@ -57,66 +51,104 @@ export async function setup(device = process.env.TUTORIAL_DEVICE) {
 
 /** Reports everything that the machine lacks at once, before anything is changed. */
 function checkMachine(steps) {
-  const lacking = [];
-  for (const step of steps) {
-    try {
-      step.needs();
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      lacking.push(error.message);
-    }
-  }
+  const lacking = steps.map(lackingFor).filter(Boolean);
   if (lacking.length > 0) throw new UserError(lacking.join('\n'));
 }
 
-/** Shows a step while it runs (on a terminal with the seconds so far), and then how long it took. */
-async function show(name, run) {
-  const started = performance.now();
-  const seconds = () => `${((performance.now() - started) / 1000).toFixed(0)} s`;
-  const isTTY = isTerminal(process.stderr);
-  const draw = () => process.stderr.write(`\r  … ${name}: ${seconds()}`);
-  if (isTTY) draw();
-  else process.stderr.write(`  … ${name}\n`);
-  const timer = isTTY && setInterval(draw, 1000);
-  let note;
+/** Runs steps side by side, each as soon as those that it comes after are done. If one fails, the others stop. */
+async function runSteps(toDo, interrupt) {
+  const show = progress(process.stderr);
+  const running = new Map();
+  const start = async (step) => {
+    if (step.note) show.line(step.note);
+    const note = await show.while(step.title ?? step.name, () => step.run(interrupt.signal));
+    interrupt.signal.throwIfAborted();
+    if (!step.isDone()) throw new Error(`the step '${step.name}' ran and is not done`);
+    if (note) show.line(`  ${note}`);
+    running.delete(step.name);
+  };
   try {
-    note = await run();
+    // The steps again after each: one may undo another, and what they do depends on those before.
+    for (let left = toDo(); left.length > 0 || running.size > 0; left = toDo()) {
+      const open = new Set([...left.map(({ name }) => name), ...running.keys()]);
+      for (const step of left) {
+        const isReady = !running.has(step.name) && !step.after.some((name) => open.has(name));
+        if (isReady) running.set(step.name, start(step));
+      }
+      await Promise.race(running.values());
+    }
+  } catch (error) {
+    interrupt.abort();
+    await Promise.allSettled(running.values());
+    throw error;
   } finally {
-    clearInterval(timer);
-    if (isTTY) process.stderr.write('\r\x1b[2K');
+    show.end();
   }
-  process.stderr.write(`  ✓ ${name}: ${seconds()}\n${note ? `    ${note}\n` : ''}`);
+}
+
+/** Shows what runs: on a terminal with the seconds so far, in lines that change. */
+function progress(stream) {
+  const isTTY = isTerminal(stream);
+  const started = new Map();
+  const seconds = (name) => `${((performance.now() - started.get(name)) / 1000).toFixed(0)} s`;
+  let drawn = 0;
+  /** Writes `text` above the lines of what runs. */
+  const draw = (text = '') => {
+    if (!isTTY) return stream.write(text);
+    const lines = [...started.keys()].map((name) => `  … ${name}: ${seconds(name)}`);
+    const fitted = lines.map((line) => `${line.slice(0, stream.columns - 1)}\n`);
+    stream.write(`${drawn > 0 ? `\x1b[${drawn}A\x1b[J` : ''}${text}${fitted.join('')}`);
+    drawn = lines.length;
+  };
+  const timer = isTTY && setInterval(draw, 1000);
+  return {
+    line: (text) => draw(`  ${text}\n`),
+    async while(name, run) {
+      started.set(name, performance.now());
+      draw(isTTY ? '' : `  … ${name}\n`);
+      try {
+        const result = await run();
+        const done = `  ✓ ${name}: ${seconds(name)}\n`;
+        started.delete(name);
+        draw(done);
+        return result;
+      } finally {
+        started.delete(name);
+      }
+    },
+    end() {
+      clearInterval(timer);
+      draw();
+    },
+  };
 }
 
 /**
- * Two set-ups at once would damage each other's files, so the second one waits. Returns a function that releases
- * the lock. The lock in src/files.ts cannot be used here: it is TypeScript, and tsx is not installed yet.
+ * Two set-ups at once would damage each other's files, so the second one waits. Returns a function that releases the
+ * lock: a symbolic link, which appears complete or not at all, to a name that says which process made it. (src/files.ts
+ * is TypeScript, and tsx is not installed yet.)
  */
 async function lock(interrupt) {
   const file = path.join(root, '.setup.lock');
-  const mine = `${file}.${process.pid}`;
-  fs.writeFileSync(mine, String(process.pid));
-  try {
-    for (let isFirstTry = true; !link(mine, file); isFirstTry = false) {
-      const owner = readJson(file);
-      if (!owner || !isAlive(owner)) {
-        fs.rmSync(file, { force: true });
-        continue;
-      }
-      if (isFirstTry)
-        process.stderr.write(`  … waiting for the set-up of process ${owner} (${file})\n`);
-      await wait(1000, undefined, { signal: interrupt });
+  for (let isFirstTry = true; !link(file); isFirstTry = false) {
+    const owner = ownerOf(file);
+    const [pid] = owner.split(' ');
+    // Process IDs are used again, so the start time counts too.
+    if (owner !== identity(pid)) {
+      fs.rmSync(file, { force: true });
+      continue;
     }
-  } finally {
-    fs.rmSync(mine, { force: true });
+    if (isFirstTry)
+      process.stderr.write(`  … waiting for the set-up of process ${pid} (${file})\n`);
+    await wait(1000, undefined, { signal: interrupt });
   }
   return () => fs.rmSync(file, { force: true });
 }
 
-/** A hard link appears complete, or fails because the name is taken. */
-function link(from, to) {
+/** Makes the lock. Returns false if there is one. */
+function link(file) {
   try {
-    fs.linkSync(from, to);
+    fs.symlinkSync(identity(process.pid), file);
     return true;
   } catch (error) {
     if (error.code === 'EEXIST') return false;
@@ -124,12 +156,30 @@ function link(from, to) {
   }
 }
 
-function isAlive(pid) {
+/** The process that made the lock, or an empty text if it has just been released. */
+function ownerOf(file) {
+  try {
+    return fs.readlinkSync(file);
+  } catch (error) {
+    if (error.code === 'ENOENT') return '';
+    if (error.code === 'EINVAL') return 'an older version of this program'; // whose lock is a file
+    throw error;
+  }
+}
+
+/** The process and, with Linux's /proc, when it started; undefined if it does not run. */
+function identity(pid) {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return error.code === 'EPERM';
+    if (error.code !== 'EPERM') return undefined;
+  }
+  try {
+    const stat = read(`/proc/${pid}/stat`);
+    // The second field is the program's name in brackets, and may contain spaces.
+    return `${pid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+  } catch {
+    return `${pid} -`;
   }
 }
 

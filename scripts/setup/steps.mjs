@@ -1,13 +1,13 @@
-// The steps of the set-up. Each step knows whether it is done, what it needs, and how to do it. When it has
-// finished, it writes a mark into the folder it created. So a step that was cut off has no mark, and deleting the
-// folder deletes the mark.
+// The steps of the set-up: what each needs, how it is seen to be done, how it is done, and what to say if it is not.
+// When a step has finished, it writes a mark into the folder it created. So a step that was cut off has no mark, and
+// deleting the folder deletes the mark.
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { bindingFile, bindingFolder, bindingInputs, buildBinding } from './binding.mjs';
 import { UserError } from './command.mjs';
 import { gpuProblem, hasCuSolverLink, linkCuSolver, probe } from './cuda.mjs';
 import {
-  bindingPackage,
   nodeModules,
   pythonEnvironment,
   read,
@@ -17,14 +17,14 @@ import {
   tensorflowFolder,
   tensorflowWheel,
 } from './environment.mjs';
-import { nodeGyp, npmCi, pipOf } from './install.mjs';
+import { npmCi, pythonPackageManager } from './install.mjs';
 import { runSilently } from './launch.mjs';
 import {
-  checkCompiler,
   checkOpenFiles,
   checkPlatform,
   checkPython,
   checkWritable,
+  compiler,
   findPython,
   nodeHeaders,
   nvidiaDriver,
@@ -32,15 +32,15 @@ import {
 
 const MARK = '.tutorial-setup.json';
 
-/** What we add to the binding: several processes that train together (src/workers/), and AdamW in one pass. */
-const BINDING_PATCH = path.join(root, 'scripts', 'native', 'tfjs-node-gpu.patch');
-const ADAMW = path.join(root, 'src', 'tf', 'adamw.h');
-
 /**
- * The steps in order: npm packages, Python packages, binding, kernel, GPU. `isDone()`; `needs()` throws UserError if
- * the machine lacks something; `run(signal)` stops when the AbortSignal fires, and may resolve to a note for the user; `note`,
- * if any, is shown before.
- * After the GPU step, an earlier one may no longer be done.
+ * The steps of the set-up. Each has
+ * - `name`; `title`, if the set-up shows more; `after`: the names of the steps that it builds on;
+ * - `needs()`: throws UserError if the machine lacks something;
+ * - `isDone()`: looks, and changes nothing;
+ * - `run(signal)`: does it, and stops when the AbortSignal fires. May resolve to a note for the user. `note`, if any,
+ *   is shown before;
+ * - `good` and `bad`: what the doctor says about it.
+ * After the GPU check, an earlier step may no longer be done.
  *
  * @param {string | undefined} requestedDevice `cpu`, `gpu` or `auto`; undefined: the last choice
  */
@@ -55,20 +55,35 @@ export function setupSteps(requestedDevice) {
   ];
 }
 
+/** What the machine lacks for a step, and how to install it, or undefined. */
+export function lackingFor(step) {
+  try {
+    step.needs();
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
 function npmPackages() {
   const mark = path.join(nodeModules, MARK);
   const key = sha256(read(path.join(root, 'package-lock.json')), process.platform, process.arch);
   return {
     name: 'npm packages',
-    isDone: () => readJson(mark)?.key === key,
+    after: [],
     needs() {
       checkOpenFiles();
       checkWritable(nodeModules);
     },
+    isDone: () => readJson(mark)?.key === key,
     async run(signal) {
+      fs.rmSync(mark, { force: true });
       await npmCi(signal);
       writeJson(mark, { key });
     },
+    good: 'match the lock file',
+    bad: 'missing, or different from the lock file',
   };
 }
 
@@ -84,12 +99,19 @@ function pythonPackages({ prefix, python, conda, foreign }, requestedDevice) {
   );
   const isInstalled = () =>
     readJson(mark)?.key === key && fs.existsSync(python) && Boolean(tensorflowFolder(prefix));
+  const relative = path.relative(root, prefix);
+  const inside = relative.startsWith('..') ? prefix : relative;
+  const why = foreign
+    ? ` (the conda environment ${foreign} was not made from environment.yml)`
+    : '';
+  const shown = `${conda ? 'conda, ' : ''}${inside}${why}`;
   return {
-    name: `Python packages in ${conda ? `conda environment ${prefix}` : '.venv'} (${gpu ? 'CUDA' : 'CPU'})`,
-    isDone: () => isInstalled() && readJson(mark).device === device,
+    name: 'Python environment',
+    title: `Python packages in ${conda ? `conda environment ${prefix}` : '.venv'} (${gpu ? 'CUDA' : 'CPU'})`,
     note:
       foreign &&
       `using .venv: the conda environment ${foreign} was not made from environment.yml, so it is left alone`,
+    after: [],
     needs() {
       checkPlatform(pins.tensorflow);
       if (gpu && (process.platform !== 'linux' || process.arch !== 'x64')) {
@@ -101,30 +123,58 @@ function pythonPackages({ prefix, python, conda, foreign }, requestedDevice) {
       else findPython(pins.tensorflow);
       checkWritable(prefix);
     },
+    isDone: () => isInstalled() && readJson(mark).device === device,
     async run(signal) {
+      let note;
       if (!isInstalled()) {
         fs.rmSync(mark, { force: true });
         if (!conda) {
           fs.rmSync(prefix, { recursive: true, force: true });
           await runSilently(findPython(pins.tensorflow), ['-m', 'venv', prefix], signal);
         }
-        const pip = await pipOf(python, signal);
-        const install = (...args) =>
-          pip('install', '--no-input', '--disable-pip-version-check', ...args);
+        const { install, uninstall } = await pythonPackageManager(python, signal);
         if (conda) {
-          const others = gpu ? ['tensorflow-cpu'] : ['tensorflow', '--requirement', cuda];
-          await pip('uninstall', '--yes', ...others);
+          await uninstall(...(gpu ? ['tensorflow-cpu'] : ['tensorflow', '--requirement', cuda]));
         }
         // We need TensorFlow's library and headers, not the Python packages that it depends on, except for the CUDA
         // libraries.
-        await install('--no-deps', wheel, ...(gpu ? ['--requirement', cuda] : []));
-        await install(...pins.others);
+        const tensorflow = ['--no-deps', wheel, ...(gpu ? ['--requirement', cuda] : [])];
+        note = await install(pins.uv, tensorflow, pins.others);
         if (!tensorflowFolder(prefix)) {
           throw new UserError(`${wheel} was installed but contains no headers`);
         }
       }
       writeJson(mark, { key, device, gpu: device === 'auto' ? unusable : undefined });
+      return note;
     },
+    good: shown,
+    bad: `${shown}: missing, or different from environment.yml`,
+  };
+}
+
+function binding({ prefix }) {
+  const mark = path.join(bindingFolder, MARK);
+  const key = () =>
+    sha256(
+      ...[tensorflowFolder(prefix) ?? '', tensorflowWheel(prefix) ?? '', process.arch],
+      ...bindingInputs.map(read),
+    );
+  return {
+    name: 'Binding',
+    title: 'TensorFlow binding',
+    after: ['npm packages', 'Python environment'],
+    needs() {
+      compiler();
+      nodeHeaders();
+      checkWritable(bindingFolder);
+    },
+    isDone: () => fs.existsSync(bindingFile) && readJson(mark)?.key === key(),
+    async run(signal) {
+      await buildBinding(tensorflowFolder(prefix), signal);
+      writeJson(mark, { key: key() });
+    },
+    good: 'built for this wheel',
+    bad: 'missing, or built for another wheel',
   };
 }
 
@@ -154,8 +204,9 @@ function gpuCheck({ prefix }, requestedDevice) {
     name: 'GPU check',
     /** Whether the CUDA build is chosen, and why not if there is a driver. */
     ...{ gpu, problem: unusable?.problem },
+    after: ['Binding'],
+    needs() {},
     isDone: () => !gpu || (hasCuSolverLink(prefix) && readJson(mark)?.gpu?.key === gpuKey()),
-    needs: () => {},
     async run(signal) {
       linkCuSolver(prefix);
       const found = await probe(signal);
@@ -169,90 +220,9 @@ function gpuCheck({ prefix }, requestedDevice) {
           : 'To check again: npm run doctor. For the CPU build: npm run setup -- --device cpu';
       return `The GPU cannot be used: ${problem}.\n    ${next}.`;
     },
+    good: 'done',
+    bad: 'not done',
   };
-}
-
-function binding({ prefix, python }) {
-  const lib = path.join(bindingPackage, 'lib');
-  const mark = path.join(lib, MARK);
-  const built = path.join(lib, 'napi-v8', 'tfjs_binding.node');
-  const key = () =>
-    sha256(
-      ...[tensorflowFolder(prefix) ?? '', tensorflowWheel(prefix) ?? '', process.arch],
-      ...[BINDING_PATCH, ADAMW].map(read),
-    );
-  return {
-    name: 'TensorFlow binding',
-    isDone: () => fs.existsSync(built) && readJson(mark)?.key === key(),
-    needs() {
-      checkCompiler();
-      nodeHeaders();
-      const folder = [root, prefix].find((name) => /\s/.test(name));
-      if (folder) {
-        throw new UserError(
-          `'${folder}' contains a space, which the build tools cannot handle: move it`,
-        );
-      }
-      checkWritable(lib);
-    },
-    async run(signal) {
-      fs.rmSync(lib, { recursive: true, force: true });
-      const tensorflow = tensorflowFolder(prefix);
-      linkLibraries(tensorflow);
-      await patchSources();
-      const gyp = [
-        path.join(nodeModules, 'node-gyp', 'bin', 'node-gyp.js'),
-        'rebuild',
-        `--nodedir=${nodeHeaders()}`,
-        '--module_name=tfjs_binding',
-        `--module_path=${path.dirname(built)}`,
-        '--napi_build_version=8',
-      ];
-      // The real path: TensorFlow finds its framework library and CUDA's relative to this folder.
-      const rpath = `-Wl,-rpath,'${fs.realpathSync(tensorflow)}'`;
-      const adamw = `-I'${path.dirname(ADAMW)}' -fno-math-errno`; // or the compiler keeps sqrt out of vectors
-      await nodeGyp(gyp, signal, bindingPackage, {
-        PYTHON: python,
-        CXXFLAGS: `${process.env.CXXFLAGS ?? ''} ${adamw}`,
-        LDFLAGS: `${process.env.LDFLAGS ?? ''} ${rpath}`,
-      });
-      writeJson(mark, { key: key() });
-    },
-  };
-}
-
-/** Applies BINDING_PATCH to the binding's sources. Their original text is kept in `.orig` files. */
-async function patchSources() {
-  const { applyPatch, parsePatch } = await import('diff');
-  for (const patch of parsePatch(read(BINDING_PATCH))) {
-    const file = path.join(bindingPackage, patch.newFileName.replace(/^b\//, ''));
-    const original = `${file}.orig`;
-    if (!fs.existsSync(original)) fs.copyFileSync(file, original);
-    const patched = applyPatch(read(original), patch);
-    if (patched === false) {
-      throw new UserError(
-        `${BINDING_PATCH} does not fit ${file}: adapt it to this version of tfjs-node-gpu`,
-      );
-    }
-    fs.writeFileSync(file, patched);
-  }
-}
-
-/** Links the wheel's headers and libraries to where the binding's build looks for them. */
-function linkLibraries(tensorflow) {
-  const deps = path.join(bindingPackage, 'deps');
-  fs.rmSync(deps, { recursive: true, force: true });
-  fs.mkdirSync(path.join(deps, 'lib'), { recursive: true });
-  fs.symlinkSync(path.join(tensorflow, 'include'), path.join(deps, 'include'));
-  const mac = process.platform === 'darwin';
-  for (const [name, wheelName] of [
-    ['tensorflow', 'tensorflow_cc'],
-    ['tensorflow_framework', 'tensorflow_framework'],
-  ]) {
-    const from = path.join(tensorflow, mac ? `lib${wheelName}.2.dylib` : `lib${wheelName}.so.2`);
-    const to = path.join(deps, 'lib', mac ? `lib${name}.2.dylib` : `lib${name}.so`);
-    fs.symlinkSync(from, to);
-  }
 }
 
 /** Where the Python environment has the kernel. */
@@ -278,19 +248,23 @@ function kernel({ prefix }) {
     },
   };
   return {
-    name: 'Jupyter kernel',
+    name: 'Kernel',
+    title: 'Jupyter kernel',
+    after: ['Python environment'],
+    needs: () => Object.keys(files).forEach(checkWritable),
     isDone: () =>
       Object.entries(files).every(
         ([file, content]) => JSON.stringify(readJson(file)) === JSON.stringify(content),
       ),
-    needs: () => Object.keys(files).forEach(checkWritable),
     async run() {
       for (const [file, content] of Object.entries(files)) writeJson(file, content);
     },
+    good: 'tslab, for this checkout',
+    bad: 'missing, or for another checkout',
   };
 }
 
-/** The pip list of environment.yml: TensorFlow's version, and the other requirements. */
+/** The pip list of environment.yml: TensorFlow's version, uv, and the other requirements. */
 function pythonPins() {
   const lines = read(path.join(root, 'environment.yml')).split('\n');
   const requirements = lines
@@ -300,6 +274,7 @@ function pythonPins() {
   const tensorflow = requirements.filter((line) => /^tensorflow(-cpu)?==/.test(line));
   return {
     tensorflow: tensorflow[0].match(/==([\d.]+)/)[1],
+    uv: requirements.find((line) => line.startsWith('uv==')),
     others: requirements.filter((line) => !tensorflow.includes(line)),
   };
 }

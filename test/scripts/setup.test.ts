@@ -5,7 +5,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { strToU8, zipSync } from 'fflate';
+import { strToU8, type Zippable, zipSync } from 'fflate';
 import { collect, command, python, root } from '../support/command';
 import { folderOf, temporaryFolder } from '../support/idx';
 import { requireLoopback } from '../support/loopback';
@@ -53,10 +53,12 @@ describe('the Python environment', () => {
       prefix: path.join(root, '.venv'),
       foreign: mine,
     });
-    const { stdout } = await command(['scripts/setup/doctor.mjs'], { CONDA_PREFIX: mine });
-    expect(stdout).toContain(
-      `.venv (the conda environment ${mine} was not made from environment.yml)`,
+    const { stdout } = await scripts(
+      `const steps = await import('./scripts/setup/steps.mjs');
+      console.log(steps.setupSteps().find(({ name }) => name === 'Python environment').good)`,
+      { CONDA_PREFIX: mine },
     );
+    expect(stdout).toBe(`.venv (the conda environment ${mine} was not made from environment.yml)`);
     expect(fs.readdirSync(mine)).toEqual(['conda-meta']);
   });
 
@@ -102,6 +104,55 @@ describe('the Python environment', () => {
   });
 });
 
+/** A wheel with `files`, and a program if there is a `script`. */
+function wheel(
+  name: string,
+  version: string,
+  files: Record<string, string>,
+  script?: string,
+): Buffer {
+  const info = `${name}-${version}.dist-info`;
+  const program: Zippable = script
+    ? {
+        [`${name}-${version}.data/scripts/${name}`]: [
+          strToU8(script),
+          { os: 3, attrs: 0o100755 * 65536 },
+        ],
+      }
+    : {};
+  const texts = {
+    ...files,
+    [`${info}/METADATA`]: `Metadata-Version: 2.1\nName: ${name}\nVersion: ${version}\n`,
+    [`${info}/WHEEL`]: 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+    [`${info}/RECORD`]: '',
+  };
+  const entries = Object.entries(texts).map(([file, text]) => [file, strToU8(text)]);
+  return Buffer.from(zipSync({ ...Object.fromEntries(entries), ...program }));
+}
+
+/** The Python that the set-up installed the project's packages for. */
+const ourPython = async () =>
+  (await scripts('console.log(environment.pythonEnvironment().python)')).stdout;
+
+/** A wheel whose program starts the uv of the project's environment. */
+async function uvWheel(version: string): Promise<Buffer> {
+  const uv = path.join(path.dirname(await ourPython()), 'uv');
+  return wheel('uv', version, {}, `#!/bin/sh\nexec '${uv}' "$@"\n`);
+}
+
+/** Python, except that `-m venv` copies pip from the project's environment: ensurepip takes seconds. */
+async function quickPython(): Promise<string> {
+  const ours = await ourPython();
+  const folder = folderOf(temporary, 'quick', {
+    python: `#!/bin/sh
+if [ "$2" != venv ]; then exec '${ours}' "$@"; fi
+'${ours}' -m venv --without-pip "$3" && cp -r "$(dirname '${ours}')"/../lib/python3*/site-packages/pip* "$3"/lib/python3*/site-packages
+`,
+  });
+  fs.chmodSync(path.join(folder, 'python'), 0o755);
+  return path.join(folder, 'python');
+}
+
 // Settings that send packages elsewhere, or leave some out.
 const hostile = {
   ...{ PIP_USER: '1', PIP_TARGET: path.join(temporary, 'target'), PIP_REQUIRE_VIRTUALENV: '1' },
@@ -138,16 +189,36 @@ describe('installs', () => {
     for (const name of ['PYTHONPATH', 'PYTHONHOME']) expect(reached).not.toHaveProperty(name);
   });
 
-  test('pip installs into its environment, with the mirror of pip.conf', async () => {
-    const info = 'mine-1.0.dist-info';
-    const wheel = zipSync({
-      'mine.py': strToU8('here = __file__\n'),
-      [`${info}/METADATA`]: strToU8('Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n'),
-      [`${info}/WHEEL`]: strToU8('Wheel-Version: 1.0\nTag: py3-none-any\n'),
-      [`${info}/RECORD`]: strToU8(''),
+  test('uv gets the settings of pip about sources', async () => {
+    const pip = {
+      ...{ PIP_INDEX_URL: 'https://pip.example/', PIP_EXTRA_INDEX_URL: 'https://a/\nhttps://b/' },
+      ...{ PIP_FIND_LINKS: '/a /b', PIP_TRUSTED_HOST: 'a b', PIP_TIMEOUT: '9', PIP_RETRIES: '2' },
+      ...{ PIP_CERT: '/ca.pem', PIP_CLIENT_CERT: '/me.pem', PIP_PROXY: 'http://proxy' },
+      ...{ PIP_CACHE_DIR: '/cache', PIP_KEYRING_PROVIDER: 'import' },
+      ...{ UV_HTTP_TIMEOUT: '7', UV_OVERRIDE: '/none', UV_TARGET: '/none', UV_PYTHON: '/none' },
+    };
+    const print =
+      'console.log(JSON.stringify(install.uvEnvironment(install.installEnvironment())))';
+    const reached = JSON.parse((await scripts(print, pip)).stdout);
+    expect(reached).toMatchObject({
+      ...{ UV_DEFAULT_INDEX: 'https://pip.example/', UV_INDEX: 'https://a/ https://b/' },
+      ...{ UV_FIND_LINKS: '/a,/b', UV_INSECURE_HOST: 'a b', UV_HTTP_RETRIES: '2' },
+      ...{ SSL_CERT_FILE: '/ca.pem', SSL_CLIENT_CERT: '/me.pem' },
+      ...{ HTTP_PROXY: 'http://proxy', HTTPS_PROXY: 'http://proxy' },
+      ...{ UV_CACHE_DIR: '/cache/uv', UV_KEYRING_PROVIDER: 'subprocess', UV_NO_CONFIG: '1' },
+      UV_HTTP_TIMEOUT: '7', // the user's setting of uv itself
     });
+    for (const name of ['UV_OVERRIDE', 'UV_TARGET', 'UV_PYTHON']) {
+      expect(reached).not.toHaveProperty(name);
+    }
+  });
+
+  test('uv installs into its environment, with the mirror of pip.conf; if it fails, pip does', async () => {
     const wheels = folderOf(temporary, 'wheels', {
-      'mine-1.0-py3-none-any.whl': Buffer.from(wheel),
+      'uv-1-py3-none-any.whl': await uvWheel('1'),
+      'uv-2-py3-none-any.whl': wheel('uv', '2', {}, '#!/bin/sh\necho broken >&2; exit 1\n'),
+      'mine-1.0-py3-none-any.whl': wheel('mine', '1.0', { 'mine.py': '' }),
+      'yours-1.0-py3-none-any.whl': wheel('yours', '1.0', { 'yours.py': '' }),
     });
     const home = folderOf(temporary, 'home', {
       '.config/pip/pip.conf':
@@ -156,18 +227,28 @@ describe('installs', () => {
     });
     folderOf(temporary, 'shadow', { 'json.py': 'raise SystemExit("shadow")' });
     const prefix = path.join(temporary, 'venv');
-    expect((await python('-m', 'venv', prefix)).code).toBe(0);
+    expect((await collect(await quickPython(), ['-m', 'venv', prefix], process.env)).code).toBe(0);
     const program = path.join(prefix, 'bin', 'python');
-    const { stderr } = await scripts(
-      `const pip = await install.pipOf('${program}', signal); await pip('install', 'mine==1.0');`,
+    const { stdout: notes, stderr } = await scripts(
+      `const packages = await install.pythonPackageManager('${program}', signal);
+      console.log(await packages.install('uv==1', ['--no-deps', 'mine==1.0']));
+      console.log(await packages.install('uv==2', ['yours==1.0']));`,
       // Without the developer's own settings, so that HOME's file counts.
       { ...hostile, HOME: home, PIP_CONFIG_FILE: '', XDG_CONFIG_HOME: '', PIP_FIND_LINKS: '' },
     );
     expect(stderr).toBe('');
-    const { stdout } = spawnSync(program, ['-c', 'import mine; print(mine.here)'], {
-      encoding: 'utf8',
-    });
-    expect(stdout).toMatch(new RegExp(`^${prefix}/`));
+    expect(notes.split('\n')).toEqual([
+      'undefined',
+      'installed with pip, which takes longer, because uv failed: broken',
+    ]);
+    const installers = `import mine, yours
+from importlib.metadata import distribution
+for module in mine, yours:
+    print(module.__file__, distribution(module.__name__).read_text("INSTALLER").strip())`;
+    const { stdout } = spawnSync(program, ['-c', installers], { encoding: 'utf8' });
+    expect(stdout).toMatch(
+      new RegExp(`^${prefix}/\\S+/mine\\.py uv\\n${prefix}/\\S+/yours\\.py pip\\n$`),
+    );
   }, 180_000);
 
   test('npm installs development packages into the folder', async () => {
@@ -247,11 +328,14 @@ describe('the network', () => {
   };
 
   test('an unknown certificate: the error names what to set, and then it is accepted', async () => {
-    const file = path.join(root, 'test', 'fixtures', 'self-signed.pem');
+    const file = path.join(root, 'test', 'fixtures', 'certificate.pem');
     const pem = fs.readFileSync(file);
-    const port = await listen(
-      https.createServer({ key: pem, cert: pem }, (_, response) => response.writeHead(404).end()),
-    );
+    const programs = new Set<string>();
+    const server = https.createServer({ key: pem, cert: pem }, (request, response) => {
+      programs.add(request.headers['user-agent']!.split('/')[0]);
+      response.writeHead(404).end();
+    });
+    const port = await listen(server);
     const url = `https://127.0.0.1:${port}/`;
     const folder = folderOf(temporary, 'tls', {
       'package.json': '{"dependencies": {"mine": "1.0.0"}}',
@@ -276,14 +360,18 @@ describe('the network', () => {
       },
     };
     const npm = `await install.npmCi(signal, '${folder}')`;
-    const pip = `const pip = await install.pipOf(environment.pythonEnvironment().python, signal);
-      await pip('download', '--no-deps', '--dest', '${temporary}', 'mine==1.0')`;
+    // Of a version that is there, so that the server is asked for the other package only.
+    const python = `const packages = await install.pythonPackageManager('${await ourPython()}', signal);
+      await packages.install('uv', ['--no-deps', 'mine==1.0'])`;
     const trust = { NODE_EXTRA_CA_CERTS: file, PIP_CERT: file };
-    for (const install of [npm, pip]) {
+    for (const install of [npm, python]) {
       expect(await refusal(install, { ...env, PIP_CERT: '', NODE_EXTRA_CA_CERTS: '' })).toMatch(
         /^The certificate .* set both NODE_EXTRA_CA_CERTS and PIP_CERT to the file .* again\.\n'.*' failed /,
       );
+      expect(programs).toEqual(new Set());
       expect(await refusal(install, { ...env, ...trust })).toMatch(/^'.*' failed /);
+      expect([...programs].sort()).toEqual(install === npm ? ['npm'] : ['pip', 'uv']);
+      programs.clear();
     }
   }, 180_000);
 
