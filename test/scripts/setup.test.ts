@@ -1,12 +1,13 @@
 // The set-up on machines as people have them: real npm, pip and Python, in temporary folders.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { strToU8, type Zippable, zipSync } from 'fflate';
-import { collect, command, python, root } from '../support/command';
+import { collect, command, python, root, start } from '../support/command';
 import { folderOf, temporaryFolder } from '../support/idx';
 import { requireLoopback } from '../support/loopback';
 
@@ -275,12 +276,135 @@ for module in mine, yours:
 
   /** A copy of what the set-up needs. */
   const project = () => {
-    const folder = fs.mkdtempSync(path.join(temporary, 'project-'));
+    const folder = fs.mkdtempSync(path.join(temporary, 'a project '));
     for (const name of ['scripts', 'package-lock.json', 'environment.yml'])
       fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true });
     return folder;
   };
   const setup = 'scripts/setup/setup.mjs';
+
+  /** A project with few packages, which lie in its folder, and a patch of one line. */
+  const smallProject = async () => {
+    const folder = project();
+    const libraries = ['tensorflow_cc', 'tensorflow_framework'].map(
+      (name) => `tensorflow/lib${name}.so.2`,
+    );
+    const tensorflow = wheel('tensorflow_cpu', '2.21.0', {
+      'tensorflow/include/tensorflow/c/c_api.h': '',
+      ...Object.fromEntries(libraries.map((file) => [file, '/* a linker script */'])),
+    });
+    // pip's variable cannot contain a path with a space; the project's path does.
+    const wheels = folderOf(temporary, 'small', {
+      'tensorflow_cpu-2.21.0-py3-none-any.whl': tensorflow,
+      'uv-1-py3-none-any.whl': await uvWheel('1'),
+      'mine-1.0-py3-none-any.whl': wheel('mine', '1.0', { 'mine/__init__.py': '' }),
+      'yours-1.0-py3-none-any.whl': wheel('yours', '1.0', { 'yours/__init__.py': '' }),
+    });
+    const binding = '@tensorflow/tfjs-node-gpu';
+    folderOf(folder, '.', {
+      'environment.yml':
+        'dependencies:\n  - pip:\n' +
+        '    - tensorflow-cpu==2.21.0\n    - uv==1\n    - mine==1.0\n    - yours==1.0\n',
+      'scripts/native/tfjs-node-gpu.patch':
+        '--- a/binding/one.cc\n+++ b/binding/one.cc\n@@ -1 +1 @@\n-int one = 0;\n+int one = 1;\n',
+      'src/tf/adamw.h': '',
+      'packages/binding/package.json': `{"name": "${binding}", "version": "1.0.0"}`,
+      'packages/binding/binding/one.cc': 'int one = 0;\n',
+    });
+    fs.cpSync(path.join(root, 'node_modules/diff'), path.join(folder, 'packages/diff'), {
+      recursive: true,
+    });
+    const packages: Record<string, string> = { diff: 'diff', [binding]: 'binding' };
+    const dependencies: Record<string, string> = {};
+    const locked: Record<string, object> = {};
+    for (const [name, place] of Object.entries(packages)) {
+      const archive = `packages/${place}.tgz`;
+      const tar = ['-czf', archive, '-C', 'packages', `--transform=s/^${place}/package/`, place];
+      expect(spawnSync('tar', tar, { cwd: folder }).status).toBe(0);
+      dependencies[name] = `file:${archive}`;
+      const { version } = JSON.parse(
+        fs.readFileSync(path.join(folder, 'packages', place, 'package.json'), 'utf8'),
+      );
+      locked[`node_modules/${name}`] = { version, resolved: `file:${archive}` };
+    }
+    folderOf(folder, '.', {
+      'package.json': JSON.stringify({ dependencies }),
+      'package-lock.json': JSON.stringify({
+        ...{ lockfileVersion: 3, packages: { '': { dependencies }, ...locked } },
+      }),
+    });
+    const env: NodeJS.ProcessEnv = {
+      ...{ ...process.env, PYTHON: await quickPython(), CONDA_PREFIX: '', TUTORIAL_DEVICE: 'cpu' },
+      ...{ PIP_CONFIG_FILE: '/dev/null', PIP_NO_INDEX: '1', PIP_EXTRA_INDEX_URL: '' },
+      ...{ PIP_FIND_LINKS: wheels, PIP_CACHE_DIR: path.join(folder, 'cache') },
+      ...{ npm_config_offline: 'true', npm_config_cache: path.join(folder, 'npm-cache') },
+    };
+    return { folder, env };
+  };
+
+  test('killed at any moment, it is mended by the next run', async () => {
+    const { folder, env } = await smallProject();
+    /** Kills the set-up, with all that it has started, `delay` after `file` has appeared. */
+    const run = async (file?: string, delay = 0) => {
+      const child = spawn(process.execPath, [setup], { cwd: folder, env, detached: true });
+      const kill = () => child.exitCode ?? process.kill(-child.pid!, 'SIGKILL');
+      const watch = setInterval(() => {
+        if (!file || !fs.existsSync(path.join(folder, file))) return;
+        clearInterval(watch);
+        setTimeout(kill, delay);
+      }, 2);
+      let output = '';
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on('data', (text) => {
+          output += text;
+        });
+      }
+      const [code] = await once(child, 'close');
+      clearInterval(watch);
+      return { code, output };
+    };
+    const installed = () =>
+      ['node_modules', '.venv']
+        .flatMap((name) => {
+          const all = fs.readdirSync(path.join(folder, name), { recursive: true }) as string[];
+          return all.map((file) => path.join(name, file));
+        })
+        .filter((name) => !/__pycache__|\blib64\b/.test(name))
+        .sort();
+
+    expect((await run()).output.match(/✓ .*(?=:)|^ {4}.*|^Ready.*/gm)?.sort()).toEqual([
+      'Ready.',
+      ...['✓ Jupyter kernel', '✓ Python packages in .venv (CPU)', '✓ TensorFlow binding'],
+      '✓ npm packages',
+    ]);
+    const wanted = installed();
+    for (const name of ['node_modules', '.venv']) {
+      fs.rmSync(path.join(folder, name), { recursive: true });
+    }
+    const stages = wanted.filter((name) => /(package\.json|METADATA|\.o|\.node)$/.test(name));
+    const seed = Number(process.env.SEED ?? Date.now() % 10_000);
+    const random = (i: number) => (Math.abs(Math.sin(seed + i)) * 1e4) % 1;
+    const kills = [0, 1].map((i) => ({
+      file: stages[Math.floor(random(2 * i) * stages.length)],
+      delay: 50 * random(2 * i + 1),
+    }));
+    for (const { file, delay } of kills) {
+      const { code, output } = await run(file, delay);
+      expect({ seed, code, output }).not.toMatchObject({ code: 1 });
+    }
+    const mended = await run();
+    expect({ seed, ...mended }).toMatchObject({ seed, code: 0 });
+    expect(mended.output).toMatch(/^Ready(: nothing to do)?\.$/m);
+    const missing = wanted.filter((file) => !fs.existsSync(path.join(folder, file)));
+    expect({ seed, missing }).toEqual({ seed, missing: [] });
+    expect(installed()).toEqual(wanted);
+    const doctor = await start(process.execPath, ['scripts/setup/doctor.mjs', '--json'], {
+      ...{ cwd: folder, env },
+    });
+    const { checks } = JSON.parse(doctor.stdout) as { checks: { name: string; ok: boolean }[] };
+    const done = ['Node', 'npm packages', 'Python environment', 'TensorFlow wheel', 'Binding'];
+    expect(checks.slice(0, 5)).toMatchObject(done.map((name) => ({ name, ok: true })));
+  }, 180_000);
 
   test('a folder that cannot be written is named, with its owner', () => {
     const folder = project();
