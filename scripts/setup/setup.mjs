@@ -132,6 +132,7 @@ async function lock(interrupt) {
   const file = path.join(root, '.setup.lock');
   for (let isFirstTry = true; !link(file); isFirstTry = false) {
     const owner = ownerOf(file);
+    if (!owner) continue;
     const [pid] = owner.split(' ');
     // Process IDs are used again, so the start time counts too.
     if (owner !== identity(pid)) {
@@ -156,12 +157,12 @@ function link(file) {
   }
 }
 
-/** The process that made the lock, or an empty text if it has just been released. */
+/** The process that made the lock, or undefined if the lock has just been released. */
 function ownerOf(file) {
   try {
     return fs.readlinkSync(file);
   } catch (error) {
-    if (error.code === 'ENOENT') return '';
+    if (error.code === 'ENOENT') return undefined;
     if (error.code === 'EINVAL') return 'an older version of this program'; // whose lock is a file
     throw error;
   }
