@@ -1,6 +1,7 @@
 // Lets Node run TypeScript: `node --require`. tsx compiles our files. It would also look through every file of every
 // package, for syntax that this Node lacks and for source maps, which takes as long as loading them.
 const { _extensions } = require('node:module');
+const path = require('node:path');
 require('./preload.cjs');
 
 // tsx would obey a tsconfig.json in the current folder or above it, which can replace any module.

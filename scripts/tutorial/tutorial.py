@@ -30,6 +30,7 @@ def explain(kind, error, trace):
 
 
 sys.excepthook = explain  # before the imports that a damaged installation lacks
+sys.path.insert(0, str(Path(__file__).parent))  # PYTHONSAFEPATH keeps it out
 
 import nbformat
 import pages

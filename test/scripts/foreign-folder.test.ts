@@ -40,7 +40,7 @@ function node(cwd: string, script: string, ...args: string[]): Promise<Result> {
 }
 
 test('programs started from a downloaded folder run none of its code', async () => {
-  const run = ['scripts/run.mjs', 'src/cli/train.ts'] as const;
+  const run = ['scripts/run.mjs', 'train'] as const;
   const small = '--train-images 32 --validation-images 8 --batch-size 16 --epochs 1';
   const workers = `--workers 2 --network lenet5 ${small} --run ${temporary}/run`.split(' ');
   const findPython = `import(${JSON.stringify(path.join(root, 'scripts/setup/machine.mjs'))})
