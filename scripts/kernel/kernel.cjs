@@ -97,7 +97,9 @@ function changeConverter() {
 function sayInputErrorsInOneLine() {
   const { error: print } = console;
   const short = (item) => {
-    if (item?.message === 'Interrupted asynchronously') return 'Interrupted: stopped while waiting';
+    if (/^(Interrupted asynchronously|Script execution was interrupted)/.test(item?.message)) {
+      return 'Interrupted: stopped while waiting or computing';
+    }
     const isPlain = ['InputError', 'DivergedError', 'Interrupted'].includes(item?.name);
     return isPlain ? `${item.name}: ${item.message}` : item;
   };

@@ -1,16 +1,13 @@
-/**
- * worker.ts INDEX ADDRESSES: trains the networks of `CASES`, with the other workers if there are addresses, and prints
- * what came out as JSON.
- */
+/** worker.ts INDEX ADDRESSES: trains the networks of `CASES` with the other workers, and prints what came out as JSON. */
 import { slice } from '../../src/data/index';
 import { alexnet, NETWORKS } from '../../src/model/index';
 import { weightsSha256 } from '../../src/runs/index';
 import { tf } from '../../src/tf/index';
 import { continueTraining, newTraining, type TrainSettings } from '../../src/train/index';
-import { joinGroup } from '../../src/workers/index';
+import { joinGroup, type TensorFlowGroup } from '../../src/workers/index';
 import { barNetwork, barSet } from './sets';
 
-// In the last batch there is one image: fewer than there are workers.
+// Sixteen images do not divide by three workers, and in the last batch there is one image only.
 const images = slice(barSet(60), 0, 33);
 
 const CASES: Record<string, { model: () => tf.LayersModel; settings: Partial<TrainSettings> }> = {
@@ -37,10 +34,8 @@ export interface Outcome {
   kept: number;
 }
 
-async function main([index, addresses]: string[]): Promise<void> {
-  const group = addresses
-    ? await joinGroup({ index: Number(index), addresses: addresses.split(',') })
-    : undefined;
+/** Trains each network: alone, or with the other workers of a group. */
+export async function outcomesOf(group?: TensorFlowGroup): Promise<Record<string, Outcome>> {
   const outcomes: Record<string, Outcome> = {};
   for (const [name, { model, settings }] of Object.entries(CASES)) {
     const network = model();
@@ -55,9 +50,14 @@ async function main([index, addresses]: string[]): Promise<void> {
       kept: tf.memory().numTensors - tensors,
     };
   }
-  console.log(JSON.stringify(outcomes));
-  await group?.leave();
+  return outcomes;
+}
+
+async function main([index, addresses]: string[]): Promise<void> {
+  const group = await joinGroup({ index: Number(index), addresses: addresses.split(',') });
+  console.log(JSON.stringify(await outcomesOf(group)));
+  await group.leave();
   process.exit(0);
 }
 
-main(process.argv.slice(2));
+if (require.main === module) main(process.argv.slice(2));

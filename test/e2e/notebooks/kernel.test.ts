@@ -77,7 +77,9 @@ const STEPS = {
       show(stepProgress(training));
     } });`),
     run('const before = steps; await new Promise((done) => setTimeout(done, 300)); steps - before'),
-    stopped('await evaluate(model, images, { batchSize: 1, onProgress: show });'),
+    stopped(
+      'await null; await evaluate(model, loadDataset("train"), { batchSize: 1, onProgress: show });',
+    ),
     stopped("for await (const batch of tqdm([...Array(1e6).keys()], 'Endless')) steps++;"),
     run("console.log('waiting'); await new Promise(() => {});", 'waiting'),
     run("'the next cell'"),
@@ -139,7 +141,7 @@ test('the stop button ends long calls after the current step, and other cells af
     expect(text).toMatch(/^Interrupted: stopped after the current step\. Run the cell again .*\n$/);
   }
   expect(stepsAfter).toBe('0\n');
-  expect(waiting).toMatch(/^waiting\nInterrupted: stopped while waiting\n$/);
+  expect(waiting).toMatch(/^waiting\nInterrupted: stopped while waiting or computing\n$/);
   expect(after).toBe('the next cell\n');
 });
 
