@@ -7,10 +7,9 @@ const TFJS_NODE = '@tensorflow/tfjs-node-gpu';
 const source = path.join(root, 'src');
 const bundle = path.join(root, 'build', 'program.cjs');
 
-/** Writes the bundle if a source is newer. Returns its path. */
-export async function upToDateBundle() {
+/** Writes the bundle, which scripts/start.cjs runs, if a source is newer. */
+export async function bringBundleUpToDate() {
   if (modified(bundle) < Math.max(...sources().map(modified))) await build();
-  return bundle;
 }
 
 function sources() {
@@ -40,16 +39,24 @@ async function build() {
     logLevel: 'error',
   });
   fs.utimesSync(temporary, started, started);
+  const folder = path.dirname(bundle);
+  for (const name of fs.readdirSync(folder).filter((each) => each.endsWith('.cache'))) {
+    fs.rmSync(path.join(folder, name), { force: true }); // of the old bundle
+  }
   fs.renameSync(temporary, bundle);
 }
 
-/** Leaves out what tfjs-node loads and we do not use: tfjs's other backends, and the package that finds its binding. */
+/**
+ * Leaves out what tfjs-node loads and we do not use: tfjs's other backends, SavedModels, and the package that finds its
+ * binding.
+ */
 const leanTensorFlow = {
   name: 'lean-tensorflow',
   setup(build) {
     const replacements = {
       '@tensorflow/tfjs-backend-cpu': '',
       '@tensorflow/tfjs-backend-webgl': '',
+      './proto/api_pb': '',
       '@mapbox/node-pre-gyp': `
         const file = require.resolve('${TFJS_NODE}/package.json');
         exports.find = () => require('path').join(file, '../lib/napi-v8/tfjs_binding.node');`,

@@ -2,7 +2,7 @@
 // node scripts/run.mjs COMMAND [ARG…]: installs what is missing, then runs a command of the program, from a bundle.
 // FILE.ts in place of COMMAND runs a TypeScript file of the project.
 import path from 'node:path';
-import { upToDateBundle } from './bundle.mjs';
+import { bringBundleUpToDate } from './bundle.mjs';
 import { fail } from './setup/command.mjs';
 import { root, typescript, userFolder } from './setup/environment.mjs';
 import { launch } from './setup/launch.mjs';
@@ -28,8 +28,9 @@ try {
 async function runProgram() {
   await setup();
   const preload = ['--require', path.join(root, 'scripts', 'preload.cjs')];
+  await bringBundleUpToDate();
   const program = name.endsWith('.ts')
     ? [...typescript, path.join(root, name)]
-    : [await upToDateBundle(), name];
+    : [path.join(root, 'scripts', 'start.cjs'), name];
   return launch(process.execPath, [...preload, ...program, ...args], userFolder);
 }

@@ -1,6 +1,6 @@
 // npm test [-- JEST ARGUMENTS]: types, lint and format, then jest. With arguments: jest only.
 import path from 'node:path';
-import { upToDateBundle } from './bundle.mjs';
+import { bringBundleUpToDate } from './bundle.mjs';
 import { fail } from './setup/command.mjs';
 import { nodeModules, root } from './setup/environment.mjs';
 import { launch } from './setup/launch.mjs';
@@ -22,7 +22,7 @@ const checks = [
 
 try {
   await setup();
-  await upToDateBundle(); // tests start it
+  await bringBundleUpToDate(); // tests start it
   let failed = 0;
   const run = async ([name, args]) => {
     const code = await launch(process.execPath, args);

@@ -76,7 +76,7 @@ export function spawnCli(...argv: string[]): Promise<Result> {
 
 /** Node's arguments that start the program without npm's launcher. */
 export function programFile(): string[] {
-  return [path.join(root, 'build', 'program.cjs')];
+  return [path.join(root, 'scripts', 'start.cjs')];
 }
 
 /** Calls `f` for each item, two at a time: tests can count on two cores. */
