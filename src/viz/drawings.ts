@@ -2,6 +2,7 @@
 import type { LayerRow } from '../model/index';
 import { escapeHtml } from './format';
 import { localised } from './language';
+import { round, text } from './svg';
 
 /** An SVG, and what it shows in words. */
 export interface Drawing {
@@ -165,14 +166,4 @@ function drawing(width: number, height: number, about: string, parts: string[]):
     '</svg>',
   ].join('');
   return { svg, description };
-}
-
-function round(value: number): number {
-  return Math.round(10 * value) / 10;
-}
-
-function text(x: number, y: number, content: string, attributes: string): string {
-  return (
-    content && `<text x="${round(x)}" y="${round(y)}" ${attributes}>${escapeHtml(content)}</text>`
-  );
 }

@@ -5,6 +5,7 @@
  */
 import { COLORS, type Figure } from './figure';
 import { escapeHtml } from './format';
+import { round, text } from './svg';
 
 interface TraceData {
   type?: string;
@@ -271,16 +272,6 @@ function niceStep(range: number): number {
   return power * (factor <= 1 ? 1 : factor <= 2 ? 2 : factor <= 5 ? 5 : 10);
 }
 
-function round(value: number): number {
-  return Math.round(10 * value) / 10;
-}
-
 function rectangle([left, right]: Span, [bottom, top]: Span, attributes: string): string {
   return `<rect x="${round(left)}" y="${round(top)}" width="${round(right - left)}" height="${round(bottom - top)}" ${attributes}/>`;
-}
-
-function text(x: number, y: number, content = '', attributes = ''): string {
-  if (content === '') return '';
-  const plain = escapeHtml(content.replace(/<br>/g, ' '));
-  return `<text x="${round(x)}" y="${round(y)}" ${attributes}>${plain}</text>`;
 }
