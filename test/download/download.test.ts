@@ -360,18 +360,24 @@ test.each(['ftp://example.org/', 'example.org', 'http://me:word@example.org/', '
   },
 );
 
-test('renames a wrong file and reports it, even if no mirror has the right one', async () => {
-  const to = newFolder({ [IMAGES]: zlib.gzipSync(idxImages(3, 28, 28)) });
-  const notices: string[] = [];
-  const options = { onNotice: (line: string) => notices.push(line) };
-  await expect(get(to, [await mirror(status(404))], options)).rejects.toThrow(InputError);
-  expect(filesIn(to)).toEqual([`${IMAGES}.wrong`]);
-  expect(notices).toEqual([
-    expect.stringMatching(/-ubyte\.gz: \d+ bytes, want \d+: renamed to .*\.wrong, downloading it/),
-  ]);
-  await get(to, [await mirror(good)], options);
-  expect(isRight(to)).toBe(true);
-});
+test.each<[string, Buffer, string]>([
+  ['the wrong size', zlib.gzipSync(idxImages(3, 28, 28)), '\\d+ bytes, want \\d+'],
+  ['other bytes', Buffer.alloc(images.length, 7), 'MD5 [0-9a-f]{32}, want [0-9a-f]{32}'],
+])(
+  'renames a file of %s and reports it, even if no mirror has the right one',
+  async (_, content, problem) => {
+    const to = newFolder({ [IMAGES]: content });
+    const notices: string[] = [];
+    const options = { onNotice: (line: string) => notices.push(line) };
+    await expect(get(to, [await mirror(status(404))], options)).rejects.toThrow(InputError);
+    expect(filesIn(to)).toEqual([`${IMAGES}.wrong`]);
+    expect(notices).toEqual([
+      expect.stringMatching(`-ubyte\\.gz: ${problem}: renamed to .*\\.wrong, downloading it`),
+    ]);
+    await get(to, [await mirror(good)], options);
+    expect(isRight(to)).toBe(true);
+  },
+);
 
 test('keeps an unpacked file with the same content, and renames another one', async () => {
   const [plain, other] = [IMAGES, LABELS].map((name) => name.replace('.gz', ''));
