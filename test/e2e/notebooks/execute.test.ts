@@ -24,7 +24,7 @@ function notebook(name: string, ...sources: (string | object)[]): string {
   return file;
 }
 
-const good = notebook('good', "console.log('fine')");
+const good = notebook('good', "console.log('fine: 1 < 2')");
 
 /**
  * A kernel takes four seconds of a processor to start, so most failures are tested with a stand-in. Here the real one
@@ -85,7 +85,7 @@ describe('tutorials side by side', () => {
       /^ {2}… good {2}cell 1\/1\n {2}✓ good: [\d.]+ s\n\nWritten to .*: 1 notebook \(.*\nOpen index.html .*\n$/,
     );
     expect(other.code).toBe(0);
-    expect(text('other', 'good.html')).toMatch('<pre class="stdout">fine</pre>');
+    expect(text('other', 'good.html')).toMatch('<pre class="stdout">fine: 1 &lt; 2</pre>');
   });
 
   test('of two that use the same folders, the second does not start', () => {
