@@ -8,12 +8,12 @@ import { absolute, largestDifference } from './fingerprint';
 import { meanLoss, parametersOf, setSeedWeights, torchValues } from './parameters';
 import { type Golden, readUnzipped } from './read-golden';
 import { type Row, row, type Section, tensorRow } from './sections';
-import { initialisationRows } from './statistics';
+import { initializationRows } from './statistics';
 
 /** The whole network, 57 million weights: as initialized; then with weights by formula, on four digits. */
 export function networkSections({ network, explanations, initialisation }: Golden): Section[] {
   const model = alexnet({ dropout: 0 });
-  const initialization = initialisationRows(model, initialisation);
+  const initialization = initializationRows(model, initialisation);
   setSeedWeights(model);
   const sections: Section[] = [];
   tf.tidy(() => {

@@ -7,7 +7,7 @@ import type { Golden, Statistics } from './read-golden';
 import { type Row, row, type Section } from './sections';
 
 /** Our default weights compared with PyTorch's default weights. */
-export function initialisationRows(model: tf.LayersModel, golden: Golden['initialisation']): Row[] {
+export function initializationRows(model: tf.LayersModel, golden: Golden['initialisation']): Row[] {
   let outside = 0;
   const rows = parametersOf(model).map(({ name, variable, fanIn }) => {
     const theirs = golden[name];

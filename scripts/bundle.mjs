@@ -1,6 +1,7 @@
 // The program as one file, with its packages: it starts faster than their thousand files.
 import fs from 'node:fs';
 import path from 'node:path';
+import { UserError } from './setup/command.mjs';
 import { root } from './setup/environment.mjs';
 
 const TFJS_NODE = '@tensorflow/tfjs-node-gpu';
@@ -9,7 +10,12 @@ const bundle = path.join(root, 'build', 'program.cjs');
 
 /** Writes the bundle, which scripts/start.cjs runs, if a source is newer. */
 export async function bringBundleUpToDate() {
-  if (modified(bundle) < Math.max(...sources().map(modified))) await build();
+  if (modified(bundle) >= Math.max(...sources().map(modified))) return;
+  try {
+    await build();
+  } catch (error) {
+    throw new UserError(`${bundle}: cannot be built: ${error.message}`);
+  }
 }
 
 function sources() {

@@ -25,13 +25,13 @@ def resized(images, size):
     return np.stack([Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR) for image in images])
 
 
-def normalised(grey, mean=0.5, std=0.5):
+def normalize(gray, mean=0.5, std=0.5):
     """float32 [images, 1, size, size], or [images, 3, size, size] with the statistics of three channels."""
-    return torch.as_tensor(grey)[:, None].float().div(255).sub(mean).div(std)
+    return torch.as_tensor(gray)[:, None].float().div(255).sub(mean).div(std)
 
 
 def batch(split, indices, size, dtype=torch.float32, channels=1):
     images, labels = mnist(split)
     indices = list(indices)
     statistics = (0.5, 0.5) if channels == 1 else IMAGENET
-    return normalised(resized(images[indices], size), *statistics).to(dtype), labels[indices]
+    return normalize(resized(images[indices], size), *statistics).to(dtype), labels[indices]

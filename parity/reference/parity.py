@@ -25,7 +25,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from alexnet import AlexNet
 from fingerprint import absolute, fingerprint, relative, seed_values, shortest
-from mnist import ROOT, batch, mnist, normalised, resized
+from mnist import ROOT, batch, mnist, normalize, resized
 from others import DIGITS, OTHERS
 
 torch.set_num_threads(1)
@@ -145,7 +145,7 @@ def occlusion(model, digit, dtype, size=7, stride=3):
             images.append(images[0].copy())
             images[-1][top : top + size, left : left + size] = 0
     with torch.no_grad():
-        probabilities = torch.softmax(model(normalised(resized(images, 227)).to(dtype)), 1)
+        probabilities = torch.softmax(model(normalize(resized(images, 227)).to(dtype)), 1)
     whole, covered = probabilities[0], probabilities[1:]
     return whole.max() - covered[:, whole.argmax()]
 
@@ -380,7 +380,7 @@ golden = {
     "accumulation": accumulation(),
     "initialisation": initialisation(),
     "dropout": dropout(),
-    "normalised": shortest(normalised(np.arange(256, dtype=np.uint8)).flatten().tolist()),
+    "normalised": shortest(normalize(np.arange(256, dtype=np.uint8)).flatten().tolist()),
 }
 digits = mnist("t10k")[0]
 files = {

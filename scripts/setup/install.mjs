@@ -160,7 +160,7 @@ export function explain(output) {
   ) {
     return (
       'The certificate of the package server, or of a proxy before it, is not trusted: set both ' +
-      "NODE_EXTRA_CA_CERTS and PIP_CERT to the file (PEM) of your organisation's certificates, and run it again."
+      "NODE_EXTRA_CA_CERTS and PIP_CERT to the file (PEM) of your organization's certificates, and run it again."
     );
   }
   if (/EMFILE|too many open files/i.test(output)) return TOO_FEW_FILES;

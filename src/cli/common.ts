@@ -98,7 +98,7 @@ export function modelOf(
   return loadModel(args.model, { ...loadOptions(io, args), accept });
 }
 
-/** Refuses a model for other images than those of `set`. Grey images can be made colour ones. */
+/** Refuses a model for other images than those of `set`. Gray images can be made color ones. */
 export function takes(set: ImageSet, { anyClasses = false } = {}): LoadModelOptions['accept'] {
   return ({ channels, classes }) => {
     const canConvert = set.channels === 1 && channels === 3;
@@ -123,8 +123,8 @@ export function inputText(model: tf.LayersModel): string {
   return `${size}×${size} ${kind}, normalised with mean ${mean.join(', ')} and standard deviation ${std.join(', ')}`;
 }
 
-/** The images in the colours that `model` wants: grey ones are repeated for a colour model, and the user is told. */
-export function inColoursOf(io: Io, model: tf.LayersModel, set: ImageSet): ImageSet {
+/** The images in the colors that `model` wants: gray ones are repeated for a color model, and the user is told. */
+export function inColorsOf(io: Io, model: tf.LayersModel, set: ImageSet): ImageSet {
   if (model.inputs[0].shape[3] !== 3 || set.channels !== 1) return set;
   io.note(
     `the model takes colour images, so the grey values of ${set.name} are used for red, green and blue`,

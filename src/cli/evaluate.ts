@@ -9,7 +9,7 @@ import { RUN_SETTINGS, readRun, writeTest } from '../runs/index';
 import type { Precision } from '../tf/index';
 import { percent } from '../viz/index';
 import {
-  inColoursOf,
+  inColorsOf,
   inputText,
   type ModelArguments,
   modelOf,
@@ -43,7 +43,7 @@ export function define(command: Command, io: Io): void {
 async function evaluateModel(io: Io, args: EvaluateArguments): Promise<void> {
   const images = await testImages(io, args.images, args.data);
   const model = await modelOf(io, args, takes(images));
-  const set = inColoursOf(io, model, images);
+  const set = inColorsOf(io, model, images);
   const names = classNamesOf(model);
   if (set.classNames.join() !== names.join()) {
     io.warn(

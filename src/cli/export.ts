@@ -9,7 +9,7 @@ import { RUN_SETTINGS } from '../runs/index';
 import { loadModel, saveModel } from '../storage/index';
 import { percent } from '../viz/index';
 import {
-  inColoursOf,
+  inColorsOf,
   type ModelArguments,
   modelOf,
   modelOptions,
@@ -55,7 +55,7 @@ async function exportModel(io: Io, args: ExportArguments): Promise<void> {
   const onProgress = io.progress(args.json);
 
   const model = await modelOf(io, args, images && takes(images));
-  const set = images && inColoursOf(io, model, images);
+  const set = images && inColorsOf(io, model, images);
   if (format === 'tfjs') await saveModel(model, args.to, { quantised: quantize });
   else await saveStateDict(model, args.to);
   const bytes = sizeOf(args.to);

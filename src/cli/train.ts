@@ -27,7 +27,7 @@ import { percent } from '../viz/index';
 import type { TensorFlowGroup } from '../workers/index';
 import {
   imagesOf,
-  inColoursOf,
+  inColorsOf,
   inputText,
   modelOf,
   numberOf,
@@ -68,7 +68,6 @@ interface TrainArguments extends WorkerArguments {
   listNetworks?: boolean;
 }
 
-const now = new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-');
 const { data: _, ...SETTINGS } = RUN_SETTINGS;
 /** The option of each setting, by the setting's name. */
 const OPTIONS = new Map(
@@ -79,6 +78,7 @@ const OPTIONS = new Map(
 );
 
 export function define(command: Command, io: Io): void {
+  const now = new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-');
   for (const option of OPTIONS.values()) command.addOption(option);
   command
     .option('--run <dir>', 'the folder to write', path.join('runs', now))
@@ -154,7 +154,7 @@ async function trainHere(
   const { epochs } = settings;
   const images = await imagesOf(io, 'train', settings.dataFolder, args.skipBad);
   const model = await modelFor(io, images, settings, args.memoryCheck);
-  const { train, validation } = splitImages(inColoursOf(io, model, images), settings);
+  const { train, validation } = splitImages(inColorsOf(io, model, images), settings);
   for (const doubt of doubtsAbout(train, validation)) io.warn(doubt);
   const precision = resolvePrecision(settings.precision);
   const say = (line: string) => io.print(line);
